@@ -15,6 +15,7 @@ from typing import Any
 import sympy as sp
 import yaml
 
+from derivations.domains import bounded
 from derivations.rows import ROOT
 
 PAPERS = ROOT / "papers"
@@ -26,8 +27,10 @@ DOMAINS: dict[str, dict[str, bool]] = {
     "positive": {"positive": True},
     "nonnegative": {"nonnegative": True},
     "real": {"real": True},
-    "correlation": {"real": True},
+    "correlation": {"real": True},  # between -1 and 1
+    "probability": {"positive": True},  # between 0 and 1
 }
+RANGES = {"correlation": (-1, 1), "probability": (0, 1)}
 
 
 class NotationError(ValueError):
@@ -50,7 +53,11 @@ class Entry:
 
     @property
     def symbol(self) -> sp.Symbol:
-        """The SymPy symbol: the entry's name, with the assumptions of its domain."""
+        """The SymPy symbol: the entry's name, with the assumptions and the range of its domain."""
+        if self.domain in RANGES:
+            return bounded(self.name, *RANGES[self.domain])
+        if self.minimum is not None:
+            return bounded(self.name, self.minimum, integer="integer" in self.domain)
         return sp.Symbol(self.name, **DOMAINS[self.domain])
 
 

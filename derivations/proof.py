@@ -11,15 +11,16 @@ A step that fails either road raises DerivationError; one that only the first ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from random import Random
 from typing import Any, Literal
 
 import mpmath as mp
 import sympy as sp
 
 from derivations import numeric
+from derivations.algebra import difference
+from derivations.points import compare
 
 Status = Literal["proved", "numeric only", "n ≤ 3", "assumed", "failed"]
 
@@ -175,12 +176,12 @@ def check(step: Step, *, row: str = "", seed: int = 0, points: int = 5) -> Check
             f"{where}: vacuous, both sides are {step.rhs}; keep the left side unevaluated"
         )
     digits, used, undecided = numeric.DIGITS, 0, ""
-    for case in _cases(step):
+    for case in cases(step):
         agreed, count = _check_numerically(case, where, seed, points)
         digits, used = min(digits, agreed), used + count
-        gap = difference(case.lhs, case.rhs)
-        if gap is not None:
-            undecided = undecided or f"algebra leaves lhs - rhs = {gap}"
+        left_over = difference(case.lhs, case.rhs)
+        if left_over is not None:
+            undecided = undecided or f"algebra leaves lhs - rhs = {left_over}"
     if undecided and not step.numeric_only:
         raise DerivationError(
             f"{where}: {undecided}, expected 0 (numbers agree at {used} points). "
@@ -207,7 +208,7 @@ def verify(derivation: Derivation, *, seed: int = 0, points: int = 5) -> Iterato
             yield Checked(step, "failed", "", time.perf_counter() - start, 0, 0, str(error))
 
 
-def _cases(step: Step) -> Iterator[Step]:
+def cases(step: Step) -> Iterator[Step]:
     """The step at each combination of the sizes for which it is to be checked."""
     if not step.cases:
         yield step
@@ -215,114 +216,43 @@ def _cases(step: Step) -> Iterator[Step]:
     (symbol, sizes), *rest = step.cases
     for size in sizes:
         lhs, rhs = (side.subs(symbol, size) for side in (step.lhs, step.rhs))
-        yield from _cases(replace(step, lhs=lhs, rhs=rhs, cases=tuple(rest)))
+        yield from cases(replace(step, lhs=lhs, rhs=rhs, cases=tuple(rest)))
 
 
 def _check_numerically(step: Step, where: str, seed: int, points: int) -> tuple[int, int]:
     """Compare both sides at ``points`` points; returns the digits agreed to, and the points used."""
-    symbols = sorted(_symbols(step), key=sp.default_sort_key)
-    rough = step.lhs.has(sp.Limit) or step.rhs.has(sp.Limit)
-    wanted = numeric.LIMIT_DIGITS if rough else numeric.DIGITS
-    compared, problem = 0, "none was tried"
-    for attempt in range(4 * points):
-        rng = Random(f"{seed} {step.label} {attempt}")
-        at = {s: draw(s, rng, attempt) for s in symbols}
-        try:
-            left, right = (numeric.evaluate(side, at, attempt) for side in (step.lhs, step.rhs))
-        except numeric.Undefined as error:
-            problem = str(error)
-            continue
-        except (TypeError, KeyError, NotImplementedError, ValueError) as error:
-            raise DerivationError(f"{where}: cannot be evaluated numerically: {error!r}") from None
-        if not agree(left, right, wanted):
-            shown = ", ".join(f"{s} = {mp.nstr(value, 8)}" for s, value in at.items())
-            raise DerivationError(
-                f"{where}: the sides differ at {shown or 'every point'}\n"
-                f"  left  {step.lhs}\n        = {_show(left)}\n"
-                f"  right {step.rhs}\n        = {_show(right)}\n"
-                f"  left - right = {_show(left - right)}"
-            )
-        compared += 1
-        if compared == points:
-            return wanted, compared
-    raise DerivationError(f"{where}: defined at {compared} of {4 * points} points; last: {problem}")
+    digits, used = numeric.DIGITS, 0
+    try:
+        for found in compare(step.lhs, step.rhs, step.label, seed=seed, points=points):
+            digits, used = found.digits, used + 1
+            if not found.agrees:
+                raise DerivationError(
+                    f"{where}: the sides differ at {found.place or 'every point'}\n"
+                    f"  left  {step.lhs}\n        = {shown(found.left)}\n"
+                    f"  right {step.rhs}\n        = {shown(found.right)}\n"
+                    f"  left - right = {shown(gap(found.left, found.right))}"
+                )
+    except numeric.Undefined as error:
+        raise DerivationError(f"{where}: {error}") from None
+    except (TypeError, KeyError, NotImplementedError, ValueError) as error:
+        raise DerivationError(f"{where}: cannot be evaluated numerically: {error!r}") from None
+    return digits, used
 
 
-def agree(left: Any, right: Any, digits: int) -> bool:
-    """Do two numbers or matrices agree to this many digits, relative to the larger (or to 1e-9)?"""
-    left, right = list(numeric.entries(left)), list(numeric.entries(right))
-    if len(left) != len(right):
-        return False
-    with mp.workdps(numeric.WORKING_DIGITS):
-        tolerance = mp.mpf(10) ** -digits
-        size = max([mp.mpf("1e-9"), *(abs(v) for v in (*left, *right))])
-        return all(abs(a - b) <= tolerance * size for a, b in zip(left, right, strict=True))
+def gap(left: Any, right: Any) -> Any:
+    """left - right, for numbers or matrices of one shape; "shapes differ" otherwise."""
+    try:
+        with mp.workdps(numeric.WORKING_DIGITS):
+            return left - right
+    except (TypeError, ValueError):
+        return "shapes differ"
 
 
-def _show(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A number, or a matrix's entries, with 30 digits."""
+    if isinstance(value, str):
+        return value
     return ", ".join(mp.nstr(entry, numeric.DIGITS) for entry in numeric.entries(value))
-
-
-def _symbols(step: Step) -> set[sp.Symbol]:
-    free = step.lhs.free_symbols | step.rhs.free_symbols
-    return {s for s in free if type(s) in (sp.Symbol, sp.Dummy)} - {
-        s.label for side in (step.lhs, step.rhs) for s in side.atoms(sp.IndexedBase)
-    }
-
-
-def draw(symbol: sp.Symbol, rng: Random, attempt: int) -> Any:
-    """A value within the symbol's assumptions. Real numbers take both signs, and zero once."""
-    if symbol.is_integer:
-        size = rng.randint(1, 9)
-        return mp.mpf(size if symbol.is_positive else rng.choice((-1, 1)) * size)
-    size = mp.mpf(10) ** mp.mpf(rng.uniform(-1.0, 0.7))
-    if symbol.is_positive:
-        return size
-    if attempt == 2:
-        return mp.mpf(0)
-    if symbol.is_nonnegative:
-        return size
-    sign = (1, -1)[attempt] if attempt < 2 else rng.choice((-1, 1))
-    return sign * size
-
-
-def difference(lhs: sp.Basic, rhs: sp.Basic) -> sp.Basic | None:
-    """None if algebra shows that the sides are equal, else what it leaves of their difference."""
-    if isinstance(lhs, sp.MatrixBase) or isinstance(rhs, sp.MatrixBase):
-        if lhs.shape != rhs.shape:
-            return sp.Matrix(lhs.shape) - sp.Matrix(rhs.shape)
-        pairs = zip(sp.flatten(lhs), sp.flatten(rhs), strict=True)
-        gaps = [difference(a, b) for a, b in pairs]
-        return next((gap for gap in gaps if gap is not None), None)
-    gap = peel(lhs - rhs).doit()
-    for road in (sp.expand, _factor, sp.simplify, lambda e: sp.simplify(e.rewrite(sp.Piecewise))):
-        gap = road(gap)
-        if gap == 0:
-            return None
-    return gap
-
-
-def _factor(expression: sp.Expr) -> sp.Expr:
-    return sp.factor_terms(sp.powsimp(sp.powdenest(expression)))
-
-
-def peel(expression: sp.Expr) -> sp.Expr:
-    """Write products and sums that differ only in their upper bound with the smallest of these bounds."""
-    groups: dict[tuple[Any, ...], list[sp.Expr]] = {}
-    for node in expression.atoms(sp.Product, sp.Sum):
-        if len(node.limits) == 1:
-            index, lower, upper = node.limits[0]
-            term = upper.as_coeff_Add()[1]
-            groups.setdefault((node.func, node.function, index, lower, term), []).append(node)
-    swaps: Mapping[sp.Expr, sp.Expr] = {}
-    for (kind, body, index, lower, term), nodes in groups.items():
-        lowest = min(node.limits[0][2].as_coeff_Add()[0] for node in nodes)
-        for node in nodes:
-            constant = node.limits[0][2].as_coeff_Add()[0]
-            rest = [body.subs(index, term + k) for k in range(lowest + 1, constant + 1)]
-            start = kind(body, (index, lower, term + lowest))
-            swaps = {**swaps, node: (sp.Mul if kind is sp.Product else sp.Add)(start, *rest)}
-    return expression.xreplace(dict(swaps)) if swaps else expression
 
 
 def induction(
