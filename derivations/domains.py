@@ -48,7 +48,9 @@ def bounded(name: str, low: Any, high: Any = sp.oo, *, integer: bool = False) ->
     """
     low, high = sp.sympify(low, strict=True), sp.sympify(high, strict=True)
     if not (low.is_finite and (low <= high if integer else low < high)):
-        raise ValueError(f"{name} needs a finite lower bound below the upper one, got {low}, {high}")
+        raise ValueError(
+            f"{name} needs a finite lower bound below the upper one, got {low}, {high}"
+        )
     assumptions = {"integer": True} if integer else {"real": True}
     if low > 0 or (low >= 0 and not integer):
         assumptions["positive"] = True

@@ -10,6 +10,7 @@ A step that fails either road raises DerivationError; one that only the first ca
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ class Step:
 
     ``cases`` maps size symbols to the sizes for which the step is checked, where it cannot be for all.
     ``numeric_only`` is the reason why algebra cannot decide this step; empty for every other step.
+    ``same`` declares mutants that say the same as the step: (kind, how many, why); see ``derivations.mutants``.
     """
 
     label: str
@@ -53,6 +55,7 @@ class Step:
     ref: str = "ours"
     cases: tuple[tuple[sp.Symbol, tuple[int, ...]], ...] = ()
     numeric_only: str = ""
+    same: tuple[tuple[str, int, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ def check(step: Step, *, row: str = "", seed: int = 0, points: int = 5) -> Check
             f"{where}: vacuous, both sides are {step.rhs}; keep the left side unevaluated"
         )
     digits, used, undecided = numeric.DIGITS, 0, ""
-    for case in cases(step):
+    for _, case in cases(step):
         agreed, count = _check_numerically(case, where, seed, points)
         digits, used = min(digits, agreed), used + count
         left_over = difference(case.lhs, case.rhs)
@@ -208,15 +211,13 @@ def verify(derivation: Derivation, *, seed: int = 0, points: int = 5) -> Iterato
             yield Checked(step, "failed", "", time.perf_counter() - start, 0, 0, str(error))
 
 
-def cases(step: Step) -> Iterator[Step]:
-    """The step at each combination of the sizes for which it is to be checked."""
-    if not step.cases:
-        yield step
-        return
-    (symbol, sizes), *rest = step.cases
-    for size in sizes:
-        lhs, rhs = (side.subs(symbol, size) for side in (step.lhs, step.rhs))
-        yield from cases(replace(step, lhs=lhs, rhs=rhs, cases=tuple(rest)))
+def cases(step: Step) -> Iterator[tuple[dict[sp.Symbol, int], Step]]:
+    """The sizes for which the step is to be checked, and the step at each combination of them."""
+    names = [symbol for symbol, _ in step.cases]
+    for values in itertools.product(*(values for _, values in step.cases)):
+        sizes = dict(zip(names, values, strict=True))
+        lhs, rhs = (side.subs(sizes) for side in (step.lhs, step.rhs))
+        yield sizes, replace(step, lhs=lhs, rhs=rhs, cases=())
 
 
 def _check_numerically(step: Step, where: str, seed: int, points: int) -> tuple[int, int]:

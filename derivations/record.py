@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from derivations import load
 from derivations.latex import PaperPrinter, equation
 from derivations.notation import PAPERS, read_paper
 from derivations.proof import Checked, Derivation, Given, Prediction, verify
-from derivations.rows import ROOT
+from derivations.rows import ROOT, ROWS
 
 RESULTS = ROOT / "results" / "derivations"
 Record = dict[str, Any]
@@ -51,26 +52,48 @@ def record(
     """The outcome for every line, from the cache if nothing has changed since (unless ``fresh``)."""
     key = content_key(derivation)
     path = RESULTS / f"{derivation.row}.json"
-    usual = (seed, points) == (0, 5)
-    if usual and not fresh:
-        known = _read(path)
+    # Only rows are kept, and only as they are usually checked.
+    kept = (seed, points) == (0, 5) and source_of(derivation) == source_file(derivation.row)
+    if kept and not fresh:
+        known = read_record(path)
         if known.get("key") == key:
             return known
     made = _record(derivation, list(verify(derivation, seed=seed, points=points)), key)
-    if usual and source_of(derivation).is_relative_to(ROOT / "derivations"):
-        _write(path, made)
+    if kept:
+        write_record(path, made)
     return made
 
 
+def source_file(row: str) -> Path:
+    """Where the derivation of ``row`` is written; a path of a file is its own place."""
+    return Path(row) if row.endswith(".py") else ROOT / "derivations" / f"{row}.py"
+
+
 def verify_row(job: tuple[str, int, int, bool]) -> Record:
-    """The record of one row: (row, seed, points, fresh). A function of its own, for worker processes."""
+    """The record of one row or file: (row, seed, points, fresh). On its own, for worker processes."""
     row, seed, points, fresh = job
     try:
         return record(load(row), seed=seed, points=points, fresh=fresh)
     except Exception as error:  # a file that cannot even be loaded is a derivation that fails
-        made = _unloadable(row, f"{type(error).__name__}: {error}")
-        _write(RESULTS / f"{row}.json", made)
+        made = _unloadable(row, problem(error))
+        if row in ROWS:
+            write_record(RESULTS / f"{row}.json", made)
         return made
+
+
+def problem(error: Exception) -> str:
+    """An exception in one line, with the line of the file that raised it."""
+    name = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        f for f in frames if not f.filename.startswith(("<", str(Path(__file__).parent) + "/__"))
+    ]
+    inside = [f for f in own if Path(f.filename).parent != Path(__file__).parent]
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f"{name}: {error.msg} (line {error.lineno})"
+    if inside:
+        return f"{name}: {error} (line {inside[0].lineno}: {inside[0].line})"
+    return f"{name}: {error}"
 
 
 def _unloadable(row: str, error: str) -> Record:
@@ -81,7 +104,7 @@ def _unloadable(row: str, error: str) -> Record:
         "number": 1,
         "label": "load",
         "latex": "",
-        "text": f"derivations/{row}.py",
+        "text": source_file(row).name,
         "why": "the file must load before its steps can be checked",
         "ref": "ours",
         "status": "failed",
@@ -102,7 +125,7 @@ def _unloadable(row: str, error: str) -> Record:
         "verified": False,
         "seconds": 0.0,
         "counts": {**counts, "failed": 1},
-        "file": f"derivations/{row}.py",
+        "file": str(source_file(row).relative_to(ROOT)) if row in ROWS else row,
         "lines": [line],
         "predictions": [],
         "symbols": [],
@@ -133,7 +156,7 @@ def _record(derivation: Derivation, checked: list[Checked], key: str) -> Record:
     return {
         "row": derivation.row,
         "title": derivation.title,
-        "paper": derivation.papers[0],
+        "paper": derivation.papers[0] if derivation.papers else "ours",
         "section": derivation.section,
         "claim": derivation.claim,
         "verified": bool(checked) and counts["failed"] == 0,
@@ -215,7 +238,8 @@ def _symbols(derivation: Derivation) -> list[Record]:
     return list(found.values())
 
 
-def _read(path: Path) -> Record:
+def read_record(path: Path) -> Record:
+    """The JSON object at ``path``; an empty one if there is none, or if it is damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -223,7 +247,8 @@ def _read(path: Path) -> Record:
     return found if isinstance(found, dict) else {}
 
 
-def _write(path: Path, made: Record) -> None:
+def write_record(path: Path, made: Record) -> None:
+    """Write JSON to ``path``, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

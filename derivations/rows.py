@@ -31,3 +31,19 @@ def find_row(name: str) -> str:
     near = get_close_matches(shown, ROWS, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(ROWS)}"
     raise UnknownRow(f"unknown row {shown!r}; {hint}")
+
+
+def find(name: str) -> str:
+    """A row's name, or the path of a file with a derivation, which is told by its ending ``.py``.
+
+    A file that is a row's own comes back as that row. Raises UnknownRow for a row or file that is not there.
+    """
+    if not name.endswith(".py"):
+        return find_row(name)
+    path = Path(name).resolve()
+    own = {ROOT / "derivations" / f"{row}.py": row for row in ROWS}
+    if path in own:
+        return own[path]
+    if not path.is_file():
+        raise UnknownRow(f"there is no file {name[:200]}")
+    return str(path)

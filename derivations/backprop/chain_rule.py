@@ -42,6 +42,7 @@ DERIVATION = Derivation(
             2 * (output - target) / batch,
             why="one term of the mean depends on this output",
             ref="parr2018:§6",
+            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
         ),
         Step(
             "relu_active",
@@ -68,6 +69,7 @@ DERIVATION = Derivation(
             Sum(x[i] * g[i], (i, 1, batch)),
             why="the gradient of a weight sums over the batch: $X^T G$",
             cases=BATCH,
+            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
         ),
         Step(
             "linear_bias",
@@ -75,6 +77,7 @@ DERIVATION = Derivation(
             Sum(g[i], (i, 1, batch)),
             why="the bias meets every example with factor 1",
             cases=BATCH,
+            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
         ),
         Step(
             "linear_input",
@@ -82,6 +85,7 @@ DERIVATION = Derivation(
             Sum(g[j] * w[j], (j, 1, fan_out)),
             why="an input reaches the loss through every unit that it feeds: $G W^T$",
             cases=((fan_out, (1, 2, 3)),),
+            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
         ),
         Step(
             "neuron_active",
@@ -96,6 +100,13 @@ DERIVATION = Derivation(
             sp.S.Zero,
             why="and 0 for an inactive one: nothing passes to what lies below",
             ref="parr2018:§6",
+            same=(
+                (
+                    "lost term",
+                    2,
+                    "the output of an inactive unit does not move, whatever is done with it",
+                ),
+            ),
         ),
         Step(
             "neuron_weight",
@@ -136,6 +147,7 @@ DERIVATION = Derivation(
             Mean((Heaviside(xi * t, 0) * xi - Heaviside(xi * t, 0) * t) ** 2, Signs(xi), Signs(t)),
             sp.S.Zero,
             why="where the unit is active, $\\xi = t$: what passes does not depend on $\\xi$ otherwise",
+            same=(("variance ↔ second moment", 1, "the mean is zero"),),
         ),
         Step(
             "mask_is_independent",
@@ -156,6 +168,7 @@ DERIVATION = Derivation(
             why="with fair independent masks $(1 + s_i)/2$ the cross terms vanish with the weights' mean",
             ref="he2015:12",
             cases=((fan_out, (1, 2, 3)),),
+            same=(("variance ↔ second moment", 1, "the mean is zero"),),
         ),
         *induction(
             "stack",

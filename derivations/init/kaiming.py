@@ -53,6 +53,7 @@ DERIVATION = Derivation(
             why="every term has a zero-mean weight as a factor, independent of the input",
             ref="he2015:6",
             cases=((fan_in, (1, 2, 3)),),
+            same=(("shifted bound", 3, "the mean is zero for any number of terms"),),
         ),
         Step(
             "dot_product",
@@ -63,6 +64,7 @@ DERIVATION = Derivation(
             "moment of $x$, not its variance: after a ReLU the mean is not zero",
             ref="he2015:7",
             cases=((fan_in, (1, 2, 3)),),
+            same=(("variance ↔ second moment", 1, "the mean is zero"),),
         ),
         Given(
             "symmetry",
@@ -176,6 +178,7 @@ DERIVATION = Derivation(
             why="the same dot product, now over the $\\hat n_l$ units that a unit feeds",
             ref="he2015:12",
             cases=((fan_out, (1, 2, 3)),),
+            same=(("variance ↔ second moment", 1, "the mean is zero"),),
         ),
         *induction(
             "backward_stack",

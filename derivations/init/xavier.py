@@ -49,6 +49,7 @@ DERIVATION = Derivation(
             "activations make the second moment a variance",
             ref="glorot2010:5",
             cases=((fan_in, (1, 2, 3)),),
+            same=(("variance ↔ second moment", 1, "the mean is zero"),),
         ),
         *induction(
             "forward",
@@ -68,6 +69,7 @@ DERIVATION = Derivation(
             why="the same sum over the units that a unit feeds",
             ref="glorot2010:6",
             cases=((fan_out, (1, 2, 3)),),
+            same=(("variance ↔ second moment", 1, "the mean is zero"),),
         ),
         *induction(
             "backward",
@@ -118,6 +120,7 @@ DERIVATION = Derivation(
             Subs(fan_in * weight_var * fan_out * weight_var, weight_var, 2 / (fan_in + fan_out)),
             1 - ((fan_in - fan_out) / (fan_in + fan_out)) ** 2,
             why="what a layer does to signal and gradient together is at most 1: the compromise only ever loses",
+            same=(("fan_in ↔ fan_out", 1, "the product treats both fans alike"),),
         ),
         Step(
             "uniform",

@@ -50,6 +50,7 @@ DERIVATION = Derivation(
             sp.Derivative(entry**2 + rest**2, entry),
             2 * entry,
             why="of all squares in the sum, one depends on the entry; the others are $\\text{rest}^2$",
+            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
         ),
         Step(
             "gradient",
