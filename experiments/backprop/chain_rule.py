@@ -6,13 +6,16 @@ measures the gradient's mean square through deep ReLU stacks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.drawings import draw_ratios
 from experiments.figures import Picture
+from experiments.mutants import Mutant
 from experiments.settings import StackSettings, at_least, check_rectified, check_widths
+from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
@@ -144,6 +147,58 @@ PICTURES = (
         alt="Dots for every layer, scattered about a level line, all within a band.",
     ),
 )
+
+CODE = "impl.backprop.chain_rule:"
+MUTANTS = (
+    *wrong_weights("impl.init.kaiming:kaiming_normal_"),
+    Mutant(
+        "wrong gradient",
+        "the rectifier's mask is flipped",
+        f"{CODE}relu_gradient",
+        lambda right: lambda z, g, slope=0.0: right(-z, g, slope),
+    ),
+    Mutant(
+        "wrong gradient",
+        "the rectifier has no mask",
+        f"{CODE}relu_gradient",
+        lambda _: lambda z, g, slope=0.0: g,
+    ),
+    Mutant(
+        "wrong gradient",
+        "the loss lacks its factor 2",
+        f"{CODE}mse_gradient",
+        lambda right: lambda output, target: right(output, target) / 2,
+    ),
+    Mutant(
+        "wrong gradient",
+        "the weights' gradient has the wrong sign",
+        f"{CODE}linear_gradients",
+        lambda right: _changed(right, lambda x, w, b: (x, -w, b)),
+    ),
+    Mutant(
+        "wrong gradient",
+        "the bias takes a mean for a sum",
+        f"{CODE}linear_gradients",
+        lambda right: lambda x, w, g: (*right(x, w, g)[:2], g.mean(0)),
+    ),
+    Mutant(
+        "wrong gradient",
+        "the weights' gradient is transposed",
+        f"{CODE}linear_gradients",
+        lambda right: _changed(right, lambda x, w, b: (x, w.T.contiguous(), b)),
+    ),
+    Mutant(
+        "wrong statistic",
+        "mean size for root mean square",
+        "experiments.passes:mean_square",
+        lambda _: lambda vectors: vectors.double().abs().mean(dim=1).square(),
+    ),
+)
+
+
+def _changed(right: Callable[..., Any], change: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments: change(*right(*arguments))
+
 
 BLIND = (
     "A cotangent that looks at the network's output, or is all ones: it is not independent, and the "

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from experiments.drawings import draw_ratios, draw_stacks
 from experiments.figures import Picture
+from experiments.mutants import Mutant
 from experiments.settings import StackSettings, Unusable, at_least, check_rectified, check_widths
+from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
@@ -198,6 +200,38 @@ PICTURES = (
         "is wrong in one layer, one of them would lie outside.",
         alt="Dots for every layer, scattered by two per cent about a level line, all within a "
         "band.",
+    ),
+)
+
+BARE = {"rivals": 0, "draws": 0}  # without what is only shown
+
+MUTANTS = (
+    *wrong_weights("impl.init.kaiming:kaiming_normal_"),
+    Mutant(
+        "wrong statistic",
+        "variance for second moment",
+        "experiments.passes:mean_square",
+        lambda _: lambda vectors: vectors.double().var(dim=1, correction=0),
+    ),
+    Mutant(
+        "wrong statistic",
+        "mean size for root mean square",
+        "experiments.passes:mean_square",
+        lambda _: lambda vectors: vectors.double().abs().mean(dim=1).square(),
+    ),
+    Mutant(
+        "wrong rectifier",
+        "the negative half leaks by 0.1",
+        "impl.backprop.chain_rule:relu",
+        lambda relu: lambda x, slope=0.0: relu(x, slope or 0.1),
+    ),
+    Mutant(
+        "wrong rectifier",
+        "the gradient's mask is flipped",
+        "impl.backprop.chain_rule:relu_gradient",
+        lambda right: lambda z, g, slope=0.0: right(-z, g, slope),
+        unseen="the sign of a preactivation is a fair coin, and either half keeps as much; "
+        "backprop/chain_rule compares gradients one by one",
     ),
 )
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from experiments.drawings import draw_ratios, draw_stacks
 from experiments.figures import Picture
+from experiments.mutants import Mutant
 from experiments.settings import StackSettings, at_least, check_rectified, check_widths
+from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
@@ -184,6 +186,27 @@ PICTURES = (
         "of the mean of both fans, every other one would.",
         alt="Dots for every layer, scattered by two per cent about a level line, all within a "
         "band.",
+    ),
+)
+
+BARE = {"rivals": 0}  # without what is only shown
+
+MUTANTS = (
+    *wrong_weights(
+        "impl.init.xavier:xavier_uniform_",
+        unseen={"fan_in for fan_out": "Xavier's variance depends on the sum of both fans alone"},
+    ),
+    Mutant(
+        "wrong statistic",
+        "variance for second moment",
+        "experiments.passes:mean_square",
+        lambda _: lambda vectors: vectors.double().var(dim=1, correction=0),
+    ),
+    Mutant(
+        "wrong rectifier",
+        "the negative half leaks by 0.3",
+        "impl.backprop.chain_rule:relu",
+        lambda relu: lambda x, slope=0.0: relu(x, slope or 0.3),
     ),
 )
 

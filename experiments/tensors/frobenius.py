@@ -11,11 +11,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from experiments.figures import Picture
+from experiments.mutants import Mutant
 from experiments.settings import StackSettings, at_least
+from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
     from matplotlib.figure import Figure
+    from torch import Tensor
 
     from experiments.stack import Track
     from experiments.statistics import Comparison
@@ -182,6 +185,27 @@ PICTURES = (
         alt="Dots with error bars for every layer, scattered about a level line at 1.",
     ),
 )
+
+NORM = "impl.tensors.frobenius:frobenius_norm"
+MUTANTS = (
+    *wrong_weights("impl.init.kaiming:kaiming_normal_"),
+    Mutant("wrong norm", "no root", NORM, lambda _: lambda m: (m * m).sum()),
+    Mutant("wrong norm", "largest column", NORM, lambda _: lambda m: (m * m).sum(0).sqrt().max()),
+    Mutant("wrong norm", "no square", NORM, lambda _: lambda m: m.abs().sum()),
+    Mutant("wrong norm", "a factor of 1.0001", NORM, lambda right: lambda m: right(m) * 1.0001),
+    Mutant("wrong norm", "spectral", NORM, lambda _: _spectral),
+    Mutant("wrong norm", "a lost row", NORM, lambda right: lambda m: right(m[1:])),
+    Mutant(
+        "wrong norm", "the loops stop early", f"{NORM}_loops", lambda right: lambda m: right(m[:-1])
+    ),
+)
+
+
+def _spectral(matrix: Tensor) -> Tensor:
+    import torch
+
+    return torch.linalg.matrix_norm(matrix, 2)
+
 
 BLIND = (
     "Which singular values make up the norm: it sees the sum of their squares alone.",

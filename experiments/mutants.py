@@ -1,0 +1,139 @@
+"""Would an experiment notice? Each is run on implementations that are wrong, one at a time, at its default size.
+
+``python -m experiments.mutants`` runs every mutant that a row's ``MUTANTS`` lists. Each must make the experiment
+disagree; one that cannot be seen says why, in ``unseen``, and must then agree. The counts go to docs/counts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from typing import Annotated, Any
+
+import tyro
+
+from derivations.rows import ROOT, ROWS, UnknownRow, find_row
+
+COUNTS = ROOT / "docs" / "counts" / "experiments.json"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong implementation: ``make`` turns what ``target`` (module:name) is into what is wrong.
+
+    ``unseen`` is the reason why the experiment cannot tell; empty if it must.
+    """
+
+    kind: str
+    name: str
+    target: str
+    make: Callable[[Any], Any]
+    unseen: str = ""
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """The mutant in the place of what it is made from."""
+    module, _, name = mutant.target.partition(":")
+    place = importlib.import_module(module)
+    right = getattr(place, name)
+    setattr(place, name, mutant.make(right))
+    try:
+        yield
+    finally:
+        setattr(place, name, right)
+
+
+def trial(row: str, number: int | None, **changed: Any) -> dict[str, Any]:
+    """Run ``row`` with its mutant ``number`` (None: with none), at its default size unless ``changed``."""
+    from experiments.runner import load
+    from experiments.statistics import judge
+
+    module = load(row)
+    settings = module.Settings(**{**getattr(module, "BARE", {}), **changed})
+    mutant: Mutant | None = None if number is None else module.MUTANTS[number]
+    planting = planted(mutant) if mutant else _nothing()
+    with planting:
+        try:
+            table = judge(module.compare(module.measure(settings, _quiet), settings))
+        except (RuntimeError, ValueError) as error:  # shapes that do not fit, say
+            return _found(mutant, row, "stops", f"{type(error).__name__}: {error}".splitlines()[0])
+    wrong = int((~table["agrees"]).sum())
+    return _found(
+        mutant, row, "disagrees" if wrong else "agrees", f"{wrong} of {len(table)} comparisons"
+    )
+
+
+def _found(mutant: Mutant | None, row: str, verdict: str, detail: str) -> dict[str, Any]:
+    told = {name: getattr(mutant, name, "") for name in ("kind", "name", "target", "unseen")}
+    expected = verdict == "agrees" if mutant is None or mutant.unseen else verdict != "agrees"
+    return {"row": row, **told, "verdict": verdict, "detail": detail, "expected": expected}
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _quiet(items: Any, **_: Any) -> Any:
+    return items
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run experiments on implementations that are wrong, and see each one noticed."""
+
+    rows: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Which rows; all of them if none is named. Only a run of all of them is put on record."""
+
+
+def main() -> int:
+    """Returns 0 if every mutant is noticed or declared unseen, 1 if not, 2 for an unknown row."""
+    options = tyro.cli(Options, prog="python -m experiments.mutants")
+    try:
+        rows = [find_row(name) for name in options.rows] or list(ROWS)
+    except UnknownRow as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    from derivations.record import write_record
+    from experiments.runner import load
+
+    jobs = [(row, number) for row in rows for number in (None, *range(len(load(row).MUTANTS)))]
+    workers = os.cpu_count() or 1
+    os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        found = []
+        for each in pool.map(trial, *zip(*jobs, strict=True)):
+            _show(each)
+            found.append(each)
+    if not options.rows:
+        write_record(COUNTS, {"found": found, "fingerprints": {row: current(row) for row in rows}})
+    return 0 if all(each["expected"] for each in found) else 1
+
+
+def current(row: str) -> str:
+    """What the campaign of ``row`` depends on."""
+    from experiments.fingerprint import fingerprint
+    from experiments.runner import load
+
+    return fingerprint(row, asdict(load(row).Settings()))
+
+
+def _show(found: dict[str, Any]) -> None:
+    mark = "  " if found["expected"] else "✗ "
+    what = f"{found['kind']}: {found['name']}" if found["kind"] else "as it is"
+    why = f" (unseen: {found['unseen']})" if found["unseen"] else ""
+    print(
+        f"{mark}{found['row']:<20} {what:<60} {found['verdict']}, {found['detail']}{why}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
