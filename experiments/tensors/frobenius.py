@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from experiments.figures import Picture
 from experiments.mutants import Mutant
-from experiments.settings import StackSettings, at_least
+from experiments.settings import at_least
 from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
@@ -25,12 +25,12 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(StackSettings):
+class Settings:
     """Matrices of rows x columns, and uneven stacks of ReLU layers."""
 
-    networks: int = 200
-    """Independent stacks."""
-    depth: int = 20
+    networks: int = 600
+    """Independent stacks. 600 notice weights that layers share."""
+    depth: int = 40
     """Layers of each stack."""
     width: int = 64
     """Inputs, and units of every other layer; those between have half as many."""
@@ -40,9 +40,11 @@ class Settings(StackSettings):
     """Rows of each matrix."""
     columns: int = 50
     """Columns of each matrix."""
+    seed: int = 0
+    """The same seed gives the same bits."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        at_least(0, seed=self.seed)
         at_least(1, depth=self.depth, rows=self.rows, columns=self.columns)
         at_least(2, width=self.width, networks=self.networks, draws=self.draws)
 

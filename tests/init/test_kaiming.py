@@ -1,30 +1,24 @@
-"""init/kaiming: the experiment agrees with theory, and with nothing that is wrong."""
+"""init/kaiming: the experiment agrees with theory (tests/test_experiment_mutants.py: with nothing else)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
-import torch
-from torch import Generator, Tensor
 
-from experiments import passes
-from experiments.init.kaiming import Settings, compare, measure, tables
+from experiments.init.kaiming import MUTANTS, Settings, compare, measure, tables
+from experiments.mutants import planted
 from experiments.statistics import Comparison, judge
 from experiments.verdict import verdict
-from impl.init import kaiming
 
 DEFAULT = Settings()
 TESTED = replace(DEFAULT, rivals=0, draws=0)  # the default size, without the stacks for show
 FEW = replace(TESTED, networks=10)  # sees less than the default size does, which is enough for most
 SMALL = Settings(depth=6, width=128, networks=40, rivals=0, draws=0)
 RECTANGULAR = replace(SMALL, widths=(784, 300, 150, 250, 100, 200))
-
-Fill = Callable[..., Tensor]
 
 
 def quiet(items, **_):  # type: ignore[no-untyped-def]
@@ -104,84 +98,12 @@ def test_fan_out_on_a_rectangular_stack_is_predicted_and_not_one() -> None:
 # What is wrong, is noticed
 
 
-def of(gain: Callable[[int, int], float]) -> Fill:
-    """An initialiser with the standard deviation ``gain(fan_in, fan_out)``."""
-
-    def fill(w: Tensor, *_: object, generator: Generator, **__: object) -> Tensor:
-        return w.normal_(0, gain(w.shape[1], w.shape[0]), generator=generator)
-
-    return fill
-
-
-def defaults_of_torch(w: Tensor, *_: object, generator: Generator, **__: object) -> Tensor:
-    return torch.nn.init.kaiming_uniform_(w, a=math.sqrt(5), generator=generator)
-
-
-def with_a_mean(w: Tensor, *_: object, generator: Generator, **__: object) -> Tensor:
-    std = math.sqrt(2 / w.shape[1])
-    return w.normal_(0.02 * std, std, generator=generator)
-
-
-def shared_between_layers() -> Fill:
-    drawn: dict[tuple[int, torch.Size], Tensor] = {}
-
-    def fill(w: Tensor, *_: object, generator: Generator, **__: object) -> Tensor:
-        key = (generator.initial_seed(), w.shape)
-        if key not in drawn:
-            drawn[key] = w.normal_(0, math.sqrt(2 / w.shape[1]), generator=generator).clone()
-        return w.copy_(drawn[key])
-
-    return fill
-
-
-def shared_between_networks(w: Tensor, *_: object, generator: Generator, **__: object) -> Tensor:
-    same = torch.Generator().manual_seed(hash(tuple(w.shape)))
-    return w.normal_(0, math.sqrt(2 / w.shape[1]), generator=same)
-
-
-def one_layer_late() -> Fill:
-    """Divides by the fan_in of the layer before."""
-    before: dict[int, int] = {}
-
-    def fill(w: Tensor, *_: object, generator: Generator, **__: object) -> Tensor:
-        fan_in = before.get(generator.initial_seed(), w.shape[1])
-        before[generator.initial_seed()] = w.shape[1]
-        return w.normal_(0, math.sqrt(2 / fan_in), generator=generator)
-
-    return fill
-
-
-MUTANTS: dict[str, tuple[Fill, Settings]] = {
-    "Xavier's gain": (of(lambda n, m: math.sqrt(1 / n)), FEW),
-    "Xavier": (of(lambda n, m: math.sqrt(2 / (n + m))), FEW),
-    "no square root": (of(lambda n, m: 2 / n), FEW),
-    "torch's default": (defaults_of_torch, FEW),
-    "weights with a mean": (with_a_mean, FEW),
-    "gain 1 % too large": (of(lambda n, m: 1.01 * math.sqrt(2 / n)), replace(TESTED, networks=35)),
-    "fans swapped": (of(lambda n, m: math.sqrt(2 / m)), FEW),
-    "fans swapped, rectangular": (of(lambda n, m: math.sqrt(2 / m)), RECTANGULAR),
-    "one layer late": (one_layer_late(), FEW),
-    "one layer late, rectangular": (one_layer_late(), RECTANGULAR),
-    "shared between layers": (shared_between_layers(), replace(TESTED, networks=35)),
-    "shared between networks": (shared_between_networks, replace(TESTED, depth=10)),
-}
-
-
-@pytest.mark.parametrize("name", MUTANTS)
-def test_a_wrong_initialiser_disagrees(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    mutant, settings = MUTANTS[name]
-    monkeypatch.setattr(kaiming, "kaiming_normal_", mutant)
-    table, comparisons = run(settings)
-    print(name, verdict(table, comparisons)["sentence"])
-    assert not table["agrees"].all()
-
-
-def test_the_wrong_statistic_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variance in place of the second moment, from which a rectifier parts it."""
-    monkeypatch.setattr(passes, "mean_square", lambda v: v.double().var(dim=1, correction=0))
-    table, _ = run(FEW)
-    wrong = table[~table["agrees"]]
-    assert set(wrong["layer"]) >= {"1"}
+@pytest.mark.parametrize("name", ["fan_in for fan_out", "the deviation of the layer before"])
+def test_a_rectangular_stack_notices_wrong_fans_at_every_layer(name: str) -> None:
+    (mutant,) = (m for m in MUTANTS if m.name == name)
+    with planted(mutant):
+        table, _ = run(RECTANGULAR)
+    assert set(table[~table["agrees"]]["layer"]) >= {"2", "3", "4", "5"}
 
 
 @pytest.mark.parametrize("initialiser", ["xavier", "default", "normal"])
