@@ -9,8 +9,8 @@ BUILT = site/.built
 SOURCES = derivations docs experiments impl papers results
 SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
-.PHONY: all test verify experiments site serve lab bench lint format check row clean distclean help
-.PHONY: _site _pytest _summary
+.PHONY: all test verify doubt fuzz mutants experiments site serve lab bench lint format check row clean distclean help
+.PHONY: _site _pytest _summary _wrong_steps
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -18,16 +18,16 @@ SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -prin
 GO_ON = --no-print-directory -k
 
 all: $(INSTALLED) ## Install, verify every derivation, run every experiment, build the site (the default)
-	@$(MAKE) $(GO_ON) verify experiments _site _summary
+	@$(MAKE) $(GO_ON) verify _wrong_steps experiments _site _summary
 
 help: ## List what make can do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 site: $(INSTALLED) ## Build the site into site/, after verifying and measuring what changed
-	@$(MAKE) $(GO_ON) verify experiments _site
+	@$(MAKE) $(GO_ON) verify _wrong_steps experiments _site
 
 test: $(INSTALLED) ## Run the tests, after verifying and measuring what changed (ARGS="-k kaiming")
-	@$(MAKE) $(GO_ON) verify experiments _pytest
+	@$(MAKE) $(GO_ON) verify _wrong_steps experiments _pytest
 
 _site: # in a make of its own, which sees the new results
 	@$(MAKE) --no-print-directory $(BUILT)
@@ -40,6 +40,21 @@ _summary: $(INSTALLED)
 
 verify: $(INSTALLED) ## Verify and print every derivation
 	@$(PY) -m derivations
+
+_wrong_steps: $(INSTALLED)
+	@$(PY) -m derivations.mutants --quiet
+
+doubt: $(INSTALLED) ## Try wrong steps, wrong code and hostile files; count what is noticed (some minutes)
+	@$(PY) -m derivations.mutants --no-cache
+	@$(PY) -m experiments.mutants
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz: $(INSTALLED) ## Feed 100,000 damaged inputs to everything that reads (some minutes)
+	@$(PY) tests/test_fuzz.py --inputs 101000
+
+mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? (about an hour)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt mutmut
+	@$(PY) tests/mutation.py
 
 experiments: $(INSTALLED) ## Run the experiments that changed since their last result
 	@$(PY) -m experiments --changed

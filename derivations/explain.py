@@ -11,11 +11,12 @@ from derivations import numeric
 from derivations.algebra import difference, simplified
 from derivations.points import compare
 from derivations.proof import Derivation, DerivationError, Step, cases, check, gap, shown
+from derivations.rows import Refusal
 
 LONGEST = 2000  # characters of one expression
 
 
-class UnknownStep(ValueError):
+class UnknownStep(Refusal):
     """No step has this number or label; the message is one line, and says which there are."""
 
 

@@ -236,6 +236,8 @@ class Options:
     """Which rows, or files, such as path/to/mine.py; all rows if none is named."""
     cache: bool = True
     """Take what has not changed from the results of the last campaign."""
+    quiet: bool = False
+    """Print one line, and what survives."""
 
 
 def main() -> int:
@@ -249,7 +251,7 @@ def main() -> int:
     workers = min(len(rows), os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(recorded, rows) if options.cache else pool.map(_afresh, rows))
-    show(found)
+    show(found, quiet=options.quiet)
     return 1 if any(each["survivors"] for each in found) else 0
 
 
@@ -267,19 +269,27 @@ def totals(found: Sequence[dict[str, Any]]) -> dict[str, Counter[str]]:
     return total
 
 
-def show(found: Sequence[dict[str, Any]]) -> None:
-    """Print the counts by kind, the mutants that say the same, and survivors."""
+def show(found: Sequence[dict[str, Any]], *, quiet: bool = False) -> None:
+    """Print the counts by kind, the mutants that say the same, and survivors; ``quiet``: the sum and survivors."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=True)
-    table = Table("kind", *COLUMNS)
-    for kind, count in totals(found).items():
-        table.add_row(kind, *(str(count[column]) for column in COLUMNS.values()))
-    console.print(table)
+    total = totals(found)
+    if quiet:
+        survivors = sum(len(each["survivors"]) for each in found)
+        console.print(
+            f"Wrong steps: {total['all']['made']} tried, {total['all']['same']} say the same, "
+            f"{survivors} of the others were accepted"
+        )
+    else:
+        table = Table("kind", *COLUMNS)
+        for kind, count in total.items():
+            table.add_row(kind, *(str(count[column]) for column in COLUMNS.values()))
+        console.print(table)
     for each in found:
-        for one in each["same"]:
+        for one in () if quiet else each["same"]:
             where = f"{each['row']} {one['step']}, {one['kind']}"
             console.print(escape(f"the same: {where} ({one['number']}): {one['why']}"))
         for survivor in each["survivors"]:

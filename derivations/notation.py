@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import sympy as sp
 import yaml
 
 from derivations.domains import bounded
-from derivations.rows import ROOT
+from derivations.rows import ROOT, Refusal
 
 PAPERS = ROOT / "papers"
-LARGEST_NOTE = 200_000  # bytes; a note is a few kilobytes, so anything larger is a mistake
+LARGEST_NOTE = 50_000  # bytes; a note is a few kilobytes, so anything larger is a mistake
+DEEPEST = 20  # brackets within brackets
 
 DOMAINS: dict[str, dict[str, bool]] = {
     "positive integer": {"integer": True, "positive": True},
@@ -30,10 +31,15 @@ DOMAINS: dict[str, dict[str, bool]] = {
     "correlation": {"real": True},  # between -1 and 1
     "probability": {"positive": True},  # between 0 and 1
 }
+# What the front matter may hold, where it holds it.
+FRONT: dict[str, type] = {"title": str, "authors": list, "year": int, "venue": str, "url": str}
+FRONT |= {"bibtex": str, "sections": dict, "symbols": dict, "equations": dict}
+WORDS = {str: "text", list: "a list", int: "a number", dict: "a table"}
+SAID = ("latex", "says")  # of an equation
 RANGES = {"correlation": (-1, 1), "probability": (0, 1)}
 
 
-class NotationError(ValueError):
+class NotationError(Refusal):
     """A paper note that cannot be read, or a symbol that no table declares."""
 
 
@@ -77,7 +83,12 @@ class Paper:
 
 
 class _NoteLoader(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases (which can be nested into a bomb) or repeated keys."""
+    """PyYAML's safe loader without aliases (which can be nested into a bomb), deep nesting, or repeated keys."""
+
+    def fetch_flow_collection_start(self, token: type) -> None:
+        if self.flow_level >= DEEPEST:  # each level makes every later token slower
+            raise NotationError(f"nested more than {DEEPEST} deep")
+        super().fetch_flow_collection_start(token)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -92,10 +103,14 @@ class _NoteLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def parse_note(key: str, text: str) -> Paper:
-    """Read a note from its text. Raises NotationError, naming the note and what is wrong with it."""
-    if len(text) > LARGEST_NOTE:
-        raise NotationError(f"papers/{key}.md: larger than {LARGEST_NOTE:,} characters")
+def parse_note(key: str, content: bytes) -> Paper:
+    """Read a note from a file's content. Raises NotationError, naming the note and what is wrong with it."""
+    if len(content) > LARGEST_NOTE:
+        raise NotationError(f"papers/{key}.md: larger than {LARGEST_NOTE:,} bytes")
+    try:
+        text = content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise NotationError(f"papers/{key}.md: not UTF-8: {error}") from None
     opening, *rest = text.split("---\n", 2)
     if opening.strip() or len(rest) != 2:
         raise NotationError(f"papers/{key}.md: expected YAML front matter between two lines of ---")
@@ -105,9 +120,12 @@ def parse_note(key: str, text: str) -> Paper:
         raise NotationError(f"papers/{key}.md: front matter is not valid: {error}") from None
     if not isinstance(front, dict) or front.get("key") != key:
         raise NotationError(f"papers/{key}.md: front matter must have 'key: {key}'")
-    for table in ("symbols", "equations"):
-        if not isinstance(front.get(table, {}), dict):
-            raise NotationError(f"papers/{key}.md: '{table}' must be a table")
+    for field, kind in FRONT.items():
+        if not isinstance(front.get(field, kind()), kind):
+            raise NotationError(f"papers/{key}.md: '{field}' must be {WORDS[kind]}")
+    for number, row in front.get("equations", {}).items():
+        if not isinstance(row, dict) or not all(isinstance(row.get(k), str) for k in SAID):
+            raise NotationError(f"papers/{key}.md: equation {number!r} needs {' and '.join(SAID)}")
     symbols = {name: _entry(key, name, row) for name, row in front.get("symbols", {}).items()}
     return Paper(key, front, symbols, rest[1])
 
@@ -120,6 +138,12 @@ def _entry(key: str, name: object, row: object) -> Entry:
     except TypeError as error:
         problem = str(error).replace("Entry.__init__()", "the entry")
         raise NotationError(f"papers/{key}.md: symbol {name!r}: {problem}") from None
+    for field, kind in get_type_hints(Entry).items():
+        value = getattr(entry, field)
+        if not isinstance(value, kind) or (field == "minimum" and isinstance(value, bool)):
+            raise NotationError(
+                f"papers/{key}.md: symbol {name!r}: {field} cannot be {value!r:.40}"
+            )
     if entry.domain not in DOMAINS:
         raise NotationError(
             f"papers/{key}.md: symbol {name!r}: domain {entry.domain!r} is not one of "
@@ -134,10 +158,10 @@ def read_paper(key: str) -> Paper:
     known = paper_keys()
     if key not in known:
         raise NotationError(f"there is no paper note {key!r}; there are {', '.join(known)}")
-    try:
-        return parse_note(key, (PAPERS / f"{key}.md").read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise NotationError(f"papers/{key}.md: not UTF-8: {error}") from None
+    path = PAPERS / f"{key}.md"
+    if path.stat().st_size > LARGEST_NOTE:  # before it is read
+        raise NotationError(f"papers/{key}.md: larger than {LARGEST_NOTE:,} bytes")
+    return parse_note(key, path.read_bytes())
 
 
 def paper_keys() -> tuple[str, ...]:

@@ -27,6 +27,16 @@ from derivations.rows import ROOT, ROWS
 RESULTS = ROOT / "results" / "derivations"
 Record = dict[str, Any]
 
+LARGEST = 2**24  # bytes of a record that is read; ours are a hundred kilobytes
+STATUSES = ("proved", "numeric only", "n ≤ 3", "assumed", "failed")
+# What a record, each of its lines, and each of its steps must have.
+FIELDS: dict[str, Any] = {"row": str, "title": str, "paper": str, "section": str, "claim": str}
+FIELDS |= {"verified": bool, "seconds": float, "counts": dict, "file": str, "lines": list}
+FIELDS |= {"predictions": list, "symbols": list}
+LINE: dict[str, Any] = {"kind": str, "label": str, "ref": str, "status": str}
+STEP: dict[str, Any] = {"number": int, "latex": str, "text": str, "why": str, "detail": str}
+STEP |= {"seconds": float, "points": int, "digits": int, "code": str, "line": int}
+
 
 def source_of(derivation: Derivation) -> Path:
     """The file that defines a derivation."""
@@ -56,7 +66,7 @@ def record(
     kept = (seed, points) == (0, 5) and source_of(derivation) == source_file(derivation.row)
     if kept and not fresh:
         known = read_record(path)
-        if known.get("key") == key:
+        if known.get("key") == key and is_record(known):
             return known
     made = _record(derivation, list(verify(derivation, seed=seed, points=points)), key)
     if kept:
@@ -98,7 +108,6 @@ def problem(error: Exception) -> str:
 
 def _unloadable(row: str, error: str) -> Record:
     """The record of a row whose derivation cannot be loaded, or not be put on record."""
-    counts = dict.fromkeys(("proved", "numeric only", "n ≤ 3", "assumed"), 0)
     line = {
         "kind": "step",
         "number": 1,
@@ -124,7 +133,7 @@ def _unloadable(row: str, error: str) -> Record:
         "claim": "This derivation cannot be loaded.",
         "verified": False,
         "seconds": 0.0,
-        "counts": {**counts, "failed": 1},
+        "counts": {**dict.fromkeys(STATUSES, 0), "failed": 1},
         "file": str(source_file(row).relative_to(ROOT)) if row in ROWS else row,
         "lines": [line],
         "predictions": [],
@@ -166,7 +175,7 @@ def _record(derivation: Derivation, checked: list[Checked], key: str) -> Record:
             "sympy": sympy.__version__,
             "mpmath": mpmath.__version__,
         },
-        "counts": {s: counts[s] for s in ("proved", "numeric only", "n ≤ 3", "assumed", "failed")},
+        "counts": {status: counts[status] for status in STATUSES},
         "file": source.relative_to(ROOT).as_posix() if source.is_relative_to(ROOT) else str(source),
         "lines": lines,
         "predictions": [_prediction(derivation, p) for p in derivation.predictions],
@@ -239,12 +248,30 @@ def _symbols(derivation: Derivation) -> list[Record]:
 
 
 def read_record(path: Path) -> Record:
-    """The JSON object at ``path``; an empty one if there is none, or if it is damaged."""
+    """The JSON object at ``path``; an empty one if there is none, or if it is damaged or too large."""
     try:
+        if path.stat().st_size > LARGEST:
+            return {}
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def is_record(found: Record) -> bool:
+    """Has ``found`` all that the record of a row has, each of its type?"""
+    lines = found.get("lines")
+    if not _has(found, FIELDS) or not isinstance(lines, list):
+        return False
+    steps = [line for line in lines if isinstance(line, dict) and line.get("kind") == "step"]
+    whole = all(_has(line, LINE) for line in lines) and all(_has(step, STEP) for step in steps)
+    return whole and all(isinstance(found["counts"].get(status), int) for status in STATUSES)
+
+
+def _has(found: object, fields: Record) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(found.get(name), kind) for name, kind in fields.items()
+    )
 
 
 def write_record(path: Path, made: Record) -> None:

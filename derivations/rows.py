@@ -16,7 +16,18 @@ ROWS: tuple[str, ...] = tuple(
 )
 
 
-class UnknownRow(ValueError):
+LONGEST = 500  # characters of a refusal
+
+
+class Refusal(ValueError):
+    """Why something cannot be used: one line, and short, whatever was quoted in it."""
+
+    def __init__(self, message: object) -> None:
+        line = " ".join(str(message).split())
+        super().__init__(line if len(line) <= LONGEST else f"{line[:LONGEST]}…")
+
+
+class UnknownRow(Refusal):
     """No row has this name; the message is one line, and names the nearest rows."""
 
 

@@ -7,25 +7,19 @@ from __future__ import annotations
 
 import ast
 import csv
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
+from docs import doubt
+from docs.records import Missing, badge, indent, proof, settings, verdict, words
 
-DIRECTIVE = re.compile(r"^<!-- (\w+)(?:: (.+?))? -->$", re.MULTILINE)
-BADGES = {
-    "proved": "ok",
-    "n ≤ 3": "part",
-    "numeric only": "part",
-    "assumed": "given",
-    "failed": "bad",
-}
+DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
 
 
 def expand(markdown: str, page: str) -> str:
@@ -42,33 +36,10 @@ def expand(markdown: str, page: str) -> str:
             )
         try:
             return RULES[name](argument, "../" * page.count("/"))
-        except FileNotFoundError as error:
-            missing = Path(error.filename).relative_to(ROOT).as_posix()
-            return (
-                '!!! danger "Not verified or not measured"\n'
-                f"    This part needs `{missing}`: run `make verify experiments`."
-            )
+        except Missing as error:
+            return f'!!! danger "Not verified or not measured"\n    This part needs {error}.'
 
     return DIRECTIVE.sub(replaced, markdown)
-
-
-def proof(row: str) -> dict[str, Any]:
-    """What verification found for a row."""
-    path = ROOT / "results" / "derivations" / f"{row}.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def verdict(row: str) -> dict[str, Any]:
-    """What the experiment of a row found."""
-    path = ROOT / "results" / "experiments" / row / "verdict.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def badge(status: str) -> str:
-    """A status, in words and colour."""
-    return f'<span class="badge {BADGES[status]}">{status}</span>'
 
 
 def reference(ref: str, up: str) -> str:
@@ -99,31 +70,23 @@ def _derivation(row: str, up: str) -> str:
         anchor = line["label"].replace("/", "-").replace("_", "-")
         if line["kind"] == "given":
             parts.append(
-                f"**Assumption: {_words(line['label'])}** {badge('assumed')} ({source}). {line['statement']}"
+                f"**Assumption: {words(line['label'])}** {badge('assumed')} ({source}). {line['statement']}"
             )
             continue
         parts.append(
-            f'<span id="step-{anchor}"></span>**{line["number"]}. [{_words(line["label"])}](#step-{anchor})** '
+            f'<span id="step-{anchor}"></span>**{line["number"]}. [{words(line["label"])}](#step-{anchor})** '
             f"{badge(line['status'])} ({source}): {line['why']}."
             + (f"\n\n$$\n{line['latex']}\n$$" if line["latex"] else "")
         )
         if line["error"]:
-            parts.append("!!! danger\n" + _indent(f"```text\n{line['error']}\n```"))
+            parts.append("!!! danger\n" + indent(f"```text\n{line['error']}\n```"))
         place = f"{line['file']}:{line['line']}" if "file" in line else found["file"]
         note = f"{line['points']} points, {line['digits']} digits; {place}"
         parts.append(
-            f'??? note "The step, as the machine checks it"\n{_indent(note)}\n\n'
-            + _indent(f"```python\n{line['code']}\n```")
+            f'??? note "The step, as the machine checks it"\n{indent(note)}\n\n'
+            + indent(f"```python\n{line['code']}\n```")
         )
     return "\n\n".join(parts)
-
-
-def _words(label: str) -> str:
-    return label.replace("_", " ").replace("/", ", ")
-
-
-def _indent(text: str) -> str:
-    return "\n".join(f"    {line}" if line else "" for line in text.splitlines())
 
 
 def _code(argument: str, up: str) -> str:
@@ -152,17 +115,28 @@ def _picture(row: str, up: str) -> str:
 
 def _experiment(row: str, up: str) -> str:
     found = verdict(row)
-    settings = ROOT / "results" / "experiments" / row / "settings.json"
-    command = json.loads(settings.read_text(encoding="utf-8"))["command"]
+    command = settings(row)["command"]
     kind, word = ("success", "Agrees") if found["agrees"] else ("danger", "DISAGREES")
     parts = [
         f'!!! {kind} "{word}"\n    {found["sentence"]}\n\n    {found["sensitivity"]["sentence"]}'
     ]
     parts += [_figure(row, figure, up) for figure in found["figures"][1:]]
     parts.append(_table(f"{row} table.csv all", up))
-    parts.append("What this run cannot see:\n\n" + "\n".join(f"- {b}" for b in found["blind"]))
+    parts.append(_seen_and_unseen(row, found["blind"], up))
     parts.append(f"```sh\n{command}\n```")
     return "\n\n".join(parts)
+
+
+def _seen_and_unseen(row: str, blind: list[str], up: str) -> str:
+    """How many wrong implementations the experiment notices, and what it cannot see."""
+    mutants = import_module(f"experiments.{row.replace('/', '.')}").MUTANTS
+    unseen = [f"{m.kind}, {m.name}: {m.unseen}." for m in mutants if m.unseen]
+    seen = (
+        f"It also ran on {len(mutants) - len(unseen)} implementations that are wrong, one at a time, and "
+        f"[noticed each of them]({up}trust.md#wrong-code)."
+    )
+    listed = "\n".join(f"- {each}" for each in [*blind, *unseen])
+    return f"{seen} What it cannot see:\n\n{listed}"
 
 
 COLUMNS = (
@@ -206,7 +180,7 @@ def _symbols(row: str, up: str) -> str:
         f"| ${s['latex']}$ | {s['say']} | {s['meaning']} | `{s['name']}` |"
         for s in proof(row)["symbols"]
     ]
-    table = _indent("\n".join(lines))
+    table = indent("\n".join(lines))
     return f'??? note "The symbols, and how to say them"\n{table}'
 
 
@@ -219,24 +193,6 @@ def _grid(_: str, up: str) -> str:
         lines.append(
             f"| [{found['title']}]({up}{row}.md) | {word}, {len(found['lines'])} lines | {agrees} |"
         )
-    return "\n".join(lines)
-
-
-def _trust(_: str, up: str) -> str:
-    statuses = tuple(BADGES)
-    lines = ["| idea | " + " | ".join(statuses) + " |\n| --- |" + " --- |" * len(statuses)]
-    for row in ROWS:
-        counts = proof(row)["counts"]
-        lines.append(
-            f"| [{row}]({up}{row}.md) | " + " | ".join(str(counts[s]) for s in statuses) + " |"
-        )
-    for row in ROWS:
-        lines.append(f"\n**{proof(row)['title']}**\n")
-        lines += [
-            f"- {badge(each['status'])} {_words(each['label'])}" for each in proof(row)["lines"]
-        ]
-        found = verdict(row)
-        lines.append(f"- measured: {found['sentence']}")
     return "\n".join(lines)
 
 
@@ -264,5 +220,5 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "picture": _picture,
     "symbols": _symbols,
     "table": _table,
-    "trust": _trust,
+    **doubt.RULES,
 }

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
@@ -18,7 +19,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 
-from derivations.rows import ROOT, ROWS, UnknownRow, find_row
+from derivations.rows import ROOT, ROWS, Refusal, UnknownRow, find_row
 from experiments.results import RESULTS
 from experiments.settings import Unusable
 
@@ -90,10 +91,20 @@ def parse(kind: type[T], argv: Sequence[str] | None, program: str) -> T:
     except SystemExit as stop:
         if not stop.code:
             raise
-    # tyro puts its message into a frame, and advice below it, under a rule.
-    lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()[1:]]
-    end = next((i for i, line in enumerate(lines) if line[:1] in "─╰"), len(lines))
-    fail(" ".join(lines[:end]).removeprefix("Error parsing settings: "))
+    fail(Refusal(_message(complaint.getvalue()).removeprefix("Error parsing settings: ")))
+
+
+def _message(complaint: str) -> str:
+    """tyro's message without the frame (or, where there are no box characters, rules) and the advice below it."""
+    found: list[str] = []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", complaint).splitlines():  # colours
+        rule = re.fullmatch(r"\W*[─-]{3,}\W*", line)
+        text = re.sub(r"[╭╮╰╯─-]{3,}", "", line).strip("│╭ ")
+        if found and (rule or line[:1] in "╰├"):
+            break
+        if text and not rule and not line.startswith("╭"):
+            found.append(text)
+    return " ".join(found) or "the options cannot be read"
 
 
 def guarded(work: Callable[[], int]) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derivations.rows import ROOT
+from derivations.rows import ROOT, Refusal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +23,19 @@ if TYPE_CHECKING:
 RESULTS = ROOT / "results" / "experiments"
 LARGEST = 2**24  # bytes of a file that is read; ours are a hundred kilobytes
 NEEDED: dict[str, dict[str, type]] = {
-    "settings.json": {"row": str, "settings": dict, "versions": dict, "fingerprint": str},
+    "settings.json": {
+        "row": str,
+        "command": str,
+        "settings": dict,
+        "versions": dict,
+        "fingerprint": str,
+    },
     "verdict.json": {"agrees": bool, "sentence": str, "comparisons": int, "figures": list},
 }
 COLUMNS = ("layer", "statistic", "input", "measured", "standard_error", "predicted", "z", "p")
 
 
-class ResultError(ValueError):
+class ResultError(Refusal):
     """A result that is not there, or cannot be trusted, with the reason in one line."""
 
 
@@ -65,7 +71,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def read(folder: Path) -> Result:
     """Read a result folder; ResultError if it is missing, cut short, or not what was written."""
-    found = {name: _read_json(folder / name, fields) for name, fields in NEEDED.items()}
+    found = {name: read_json(folder / name, fields) for name, fields in NEEDED.items()}
     return Result(found["settings.json"], found["verdict.json"], _read_table(folder / "table.csv"))
 
 
@@ -95,7 +101,8 @@ def _read_text(path: Path) -> str:
         raise ResultError(f"{path}: {error.strerror}; run python -m experiments") from None
 
 
-def _read_json(path: Path, fields: Mapping[str, type]) -> dict[str, Any]:
+def read_json(path: Path, fields: Mapping[str, type]) -> dict[str, Any]:
+    """The JSON object at ``path``, which must have ``fields``; ResultError if it has not."""
     try:
         data = json.loads(_read_text(path), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:

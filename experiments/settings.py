@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from derivations.rows import Refusal
+
 LARGEST_LAYER = 2**30  # weights
 FEWEST_UNITS = 10  # of a ReLU layer
 
 
-class Unusable(ValueError):
+class Unusable(Refusal):
     """Settings that cannot be used, with the reason in one line."""
 
 

@@ -216,6 +216,6 @@ def test_a_note_declares_ranges() -> None:
     entry = "{latex: a, unicode: a, say: a, meaning: a, unit: '1', domain: %s}"
     note = "---\nkey: me\nsymbols:\n  rho: " + entry % "correlation" + "\n  n: "
     note += entry.replace("}", ", minimum: 2}") % "positive integer" + "\n---\n"
-    symbols = parse_note("me", note).symbols
+    symbols = parse_note("me", note.encode()).symbols
     assert symbols["rho"].symbol == bounded("rho", -1, 1)
     assert symbols["n"].symbol == bounded("n", 2, integer=True)

@@ -134,19 +134,19 @@ def test_what_is_only_recalled_is_said() -> None:
 )
 def test_a_bad_note_is_refused(front: str, complaint: str) -> None:
     with pytest.raises(NotationError, match=re.escape(complaint)) as error:
-        parse_note("some2020", f"---\n{front}\n---\nText.\n")
+        parse_note("some2020", f"---\n{front}\n---\nText.\n".encode())
     assert "papers/some2020.md" in str(error.value)
 
 
 def test_an_unknown_domain_is_refused_by_name() -> None:
     row = "{latex: n, unicode: n, say: n, meaning: size, unit: count, domain: natural}"
     with pytest.raises(NotationError, match="domain 'natural' is not one of positive integer"):
-        parse_note("some2020", f"---\nkey: some2020\nsymbols: {{n: {row}}}\n---\n")
+        parse_note("some2020", f"---\nkey: some2020\nsymbols: {{n: {row}}}\n---\n".encode())
 
 
 def test_a_note_without_front_matter_is_refused() -> None:
     with pytest.raises(NotationError, match="two lines of ---"):
-        parse_note("some2020", "# Only text\n")
+        parse_note("some2020", b"# Only text\n")
 
 
 def test_files_are_named_after_their_keys() -> None:

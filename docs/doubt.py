@@ -1,0 +1,152 @@
+"""Directives of the page "What you may trust": what a sceptic tried, and what became of it."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+from derivations import mutants
+from derivations.__main__ import show
+from derivations.record import verify_row
+from derivations.rows import ROOT, ROWS
+from docs.records import BADGES, COUNTS, badge, counts, indent, proof, table, verdict, words
+
+
+def trust(_: str, up: str) -> str:
+    """Every claim of every row, with its level."""
+    rows = [
+        [f"[{row}]({up}{row}.md)", *(str(proof(row)["counts"][s]) for s in BADGES)] for row in ROWS
+    ]
+    lines = [table(["idea", *BADGES], rows)]
+    for row in ROWS:
+        claims = [f"- {badge(e['status'])} {words(e['label'])}" for e in proof(row)["lines"]]
+        found = verdict(row)
+        level = "measured" if found["agrees"] else badge("failed")
+        claims.append(f"- {level}: {found['sentence']}")
+        folded = indent("\n".join(claims))
+        lines.append(f'\n??? note "{proof(row)["title"]}: every claim, and its level"\n{folded}')
+    return "\n".join(lines)
+
+
+def wrong_steps(_: str, up: str) -> str:
+    """The mutation campaign over all derivations, by kind."""
+    command = "python -m derivations.mutants --no-cache"
+    found = [counts(mutants.RESULTS / f"{row}.json", command) for row in ROWS]
+    rows = [
+        [kind, *(str(count[column]) for column in mutants.COLUMNS.values())]
+        for kind, count in mutants.totals(found).items()
+    ]
+    survivors = [f"{each['row']} {one}" for each in found for one in each["survivors"]]
+    alarm = (
+        '!!! danger "Wrong steps were accepted"\n' + indent("\n".join(f"- {s}" for s in survivors))
+        if survivors
+        else ""
+    )
+    same = [
+        f"- [{each['row']}]({up}{each['row']}.md), {words(one['step'])}, {one['kind']} ({one['number']}): {one['why']}"
+        for each in found
+        for one in each["same"]
+    ]
+    listed = '??? note "Those that say the same"\n' + indent("\n".join(same))
+    return "\n\n".join([table(["kind", *mutants.COLUMNS], rows), alarm, listed, _again(command)])
+
+
+def wrong_code(_: str, up: str) -> str:
+    """Every experiment on wrong implementations, by kind."""
+    from experiments.mutants import current
+
+    command = "python -m experiments.mutants"
+    record = counts(COUNTS / "experiments.json", command)
+    tried = [one for one in record["found"] if one["kind"]]
+    kinds = sorted({one["kind"] for one in tried})
+    parts = []
+    rows = []
+    for kind in kinds:
+        count = Counter(
+            "unseen" if one["unseen"] else "noticed" for one in tried if one["kind"] == kind
+        )
+        rows.append([kind, str(count.total()), str(count["noticed"]), str(count["unseen"])])
+    missed = [f"{one['row']}: {one['name']}" for one in record["found"] if not one["expected"]]
+    if missed:
+        parts.append('!!! danger "Not as declared"\n' + indent("\n".join(f"- {m}" for m in missed)))
+    parts.append(table(["what is wrong", "tried", "noticed", "cannot be seen"], rows))
+    unseen = [
+        f"- [{one['row']}]({up}{one['row']}.md), {one['kind']}, {one['name']}: {one['unseen']}"
+        for one in tried
+        if one["unseen"]
+    ]
+    parts.append("Cannot be seen, and why:\n\n" + "\n".join(unseen))
+    changed = [row for row in ROWS if record["fingerprints"].get(row) != current(row)]
+    return "\n\n".join([*parts, _again(command, changed)])
+
+
+def wrong_tests(_: str, up: str) -> str:
+    """The mutation testing of our own tests."""
+    record = counts(COUNTS / "tests.json", "make mutants")
+    rows = [
+        [
+            f"`{one['file']}`",
+            str(one["made"]),
+            str(one["killed"]),
+            str(one["explained"]),
+            _share(one),
+        ]
+        for one in (*record["files"], {"file": "all", **record["all"]})
+    ]
+    return "\n\n".join(
+        [
+            table(["file", "mutants", "killed", "explained", "killed"], rows),
+            '??? note "Survivors, and why they live"\n'
+            + indent("\n".join(f"- {one['number']}: {one['why']}" for one in record["explained"])),
+            _again("make mutants"),
+        ]
+    )
+
+
+def _share(one: dict[str, int]) -> str:
+    return f"{100 * one['killed'] / one['made']:.0f} %" if one["made"] else ""
+
+
+def hostile_files(_: str, up: str) -> str:
+    """What the readers were fed."""
+    record = counts(COUNTS / "fuzz.json", "make fuzz")
+    rows = [
+        [
+            one["reader"],
+            f"{one['inputs']:,}",
+            f"{one['read']:,}",
+            f"{one['refused']:,}",
+            str(one["crashes"]),
+            f"{one['slowest']:.2g} s",
+        ]
+        for one in record["readers"]
+    ]
+    head = ["reader", "inputs", "read", "refused in one line", "crashes", "slowest"]
+    return "\n\n".join([table(head, rows), _again("make fuzz")])
+
+
+def _again(command: str, changed: list[str] | None = None) -> str:
+    stale = f" Changed since: {', '.join(changed)}." if changed else ""
+    return f"Again on your machine: `{command}`.{stale}"
+
+
+def example(path: str, up: str) -> str:
+    """A file with a derivation, and what ``python -m derivations`` says of it."""
+    text = (ROOT / path).read_text(encoding="utf-8").strip()
+    out = io.StringIO()
+    show(verify_row((str(ROOT / path), 0, 5, True)), file=out)
+    said = "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
+    return (
+        f'```python title="{path}"\n{text}\n```\n\n```sh\npython -m derivations {path}\n```\n\n'
+        f"```text\n{said}\n```"
+    )
+
+
+RULES = {
+    "example": example,
+    "hostile-files": hostile_files,
+    "trust": trust,
+    "wrong-code": wrong_code,
+    "wrong-steps": wrong_steps,
+    "wrong-tests": wrong_tests,
+}

@@ -1,0 +1,83 @@
+"""What the pages are made from: records of verification, verdicts and counts, read with suspicion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from derivations.record import is_record, read_record
+from derivations.rows import ROOT
+from experiments import results
+
+COUNTS = ROOT / "docs" / "counts"
+BADGES = {
+    "proved": "ok",
+    "n ≤ 3": "part",
+    "numeric only": "part",
+    "assumed": "given",
+    "failed": "bad",
+}
+
+
+class Missing(ValueError):
+    """A result that is not there, or is damaged: which, and the command that makes it."""
+
+
+def proof(row: str) -> dict[str, Any]:
+    """What verification found for a row. Raises Missing."""
+    path = ROOT / "results" / "derivations" / f"{row}.json"
+    found = read_record(path)
+    if not is_record(found):
+        raise Missing(f"`{_shown(path)}`: run `make verify`")
+    return found
+
+
+def verdict(row: str) -> dict[str, Any]:
+    """What the experiment of a row found. Raises Missing."""
+    return _result(row, "verdict.json")
+
+
+def settings(row: str) -> dict[str, Any]:
+    """What the experiment of a row was run with. Raises Missing."""
+    return _result(row, "settings.json")
+
+
+def _result(row: str, name: str) -> dict[str, Any]:
+    path = ROOT / "results" / "experiments" / row / name
+    try:
+        return results.read_json(path, results.NEEDED[name])
+    except results.ResultError:
+        raise Missing(f"`{_shown(path)}`: run `make experiments`") from None
+
+
+def counts(path: Path, command: str) -> dict[str, Any]:
+    """The counts of a campaign, which ``command`` makes. Raises Missing."""
+    found = read_record(path)
+    if not found:
+        raise Missing(f"`{_shown(path)}`: run `{command}`")
+    return found
+
+
+def _shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def badge(status: str) -> str:
+    """A status, in words and colour."""
+    return f'<span class="badge {BADGES.get(status, "bad")}">{status}</span>'
+
+
+def words(label: str) -> str:
+    """A label as words."""
+    return label.replace("_", " ").replace("/", ", ")
+
+
+def indent(text: str) -> str:
+    """Markdown that belongs to what stands before it."""
+    return "\n".join(f"    {line}" if line else "" for line in text.splitlines())
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
