@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from derivations.rows import ROOT, ROWS
-from experiments.fingerprint import fingerprint
+from experiments.fingerprint import deciding, fingerprint
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def read(path: Path) -> dict[str, Any]:
 def measured(row: str, folder: Path) -> dict[str, Any]:
     """The verdict on ``row``; empty if there is none, or if its code has changed since."""
     settings = import_module(f"experiments.{row.replace('/', '.')}").Settings()
-    current = fingerprint(row, asdict(settings))
+    current = fingerprint(row, deciding(settings))
     known = read(folder / "settings.json").get("fingerprint") == current
     return read(folder / "verdict.json") if known else {}
 

@@ -96,14 +96,12 @@ def parse(kind: type[T], argv: Sequence[str] | None, program: str) -> T:
 
 def _message(complaint: str) -> str:
     """tyro's message without the frame (or, where there are no box characters, rules) and the advice below it."""
-    found: list[str] = []
-    for line in re.sub(r"\x1b\[[0-9;]*m", "", complaint).splitlines():  # colours
-        rule = re.fullmatch(r"\W*[─-]{3,}\W*", line)
-        text = re.sub(r"[╭╮╰╯─-]{3,}", "", line).strip("│╭ ")
-        if found and (rule or line[:1] in "╰├"):
-            break
-        if text and not rule and not line.startswith("╭"):
-            found.append(text)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", complaint)  # without colours
+    lines = [line.strip("│ ") for line in plain.splitlines()[1:]]  # the first is a title
+    is_rule = [not line.strip("─-╭╮╰╯") for line in lines]
+    first = is_rule.index(False) if False in is_rule else 0
+    last = next((i for i in range(first, len(lines)) if is_rule[i]), len(lines))
+    found = lines[first:last]
     return " ".join(found) or "the options cannot be read"
 
 

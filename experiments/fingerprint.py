@@ -11,6 +11,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ COLUMNS = ("derivations", "impl", "experiments")
 def versions() -> dict[str, str]:
     """The versions of Python and of the libraries that can change a result."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def deciding(settings: Any) -> dict[str, Any]:
+    """The settings that results depend on: all but the number of workers."""
+    return {name: value for name, value in asdict(settings).items() if name != "workers"}
 
 
 def fingerprint(row: str, settings: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Annotated, Any
 
@@ -119,10 +119,10 @@ def main() -> int:
 
 def current(row: str) -> str:
     """What the campaign of ``row`` depends on."""
-    from experiments.fingerprint import fingerprint
+    from experiments.fingerprint import deciding, fingerprint
     from experiments.runner import load
 
-    return fingerprint(row, asdict(load(row).Settings()))
+    return fingerprint(row, deciding(load(row).Settings()))
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +19,7 @@ from rich.table import Column, Table
 
 from experiments import results
 from experiments.figures import render
-from experiments.fingerprint import fingerprint, versions
+from experiments.fingerprint import deciding, fingerprint, versions
 from experiments.statistics import judge
 from experiments.verdict import verdict
 
@@ -71,10 +70,9 @@ def run_row(row: str, settings: Any, out: Path, console: Console | None = None) 
     if hasattr(module, "tables"):
         tables |= module.tables(samples, settings)
     files = _files(module, settings, found, tables)
-    seconds = time.perf_counter() - start
-    files["settings.json"] = results.to_json(_provenance(row, settings) | {"seconds": seconds})
+    files["settings.json"] = results.to_json(_provenance(row, settings))
     results.write(out / row, files)
-    _show(console, table, found, out / row, seconds)
+    _show(console, table, found, out / row, time.perf_counter() - start)
     return found
 
 
@@ -89,7 +87,7 @@ def _known(row: str, settings: Any, out: Path) -> dict[str, Any] | None:
         result = results.read(out / row)
     except results.ResultError:
         return None
-    same = result.settings["fingerprint"] == fingerprint(row, asdict(settings))
+    same = result.settings["fingerprint"] == fingerprint(row, deciding(settings))
     return result.verdict if same else None
 
 
@@ -111,7 +109,7 @@ def _files(
 
 def _provenance(row: str, settings: Any) -> dict[str, Any]:
     """The command that gives this result again, and all that it depends on."""
-    values, defaults = asdict(settings), asdict(type(settings)())
+    values, defaults = deciding(settings), deciding(type(settings)())
     changed = [(n, v) for n, v in values.items() if v != defaults[n]]
     options = [word for n, v in changed for word in _option(n, v)]
     return {

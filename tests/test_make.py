@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -15,13 +14,13 @@ import pytest
 from benchmarks import __main__ as benchmarks
 from derivations.rows import ROOT, ROWS
 from docs.summary import summary
-from experiments.fingerprint import fingerprint
+from experiments.fingerprint import deciding, fingerprint
 from experiments.runner import load
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = (
     *("all", "test", "verify", "experiments", "site", "serve", "lab", "bench", "lint", "format"),
-    *("check", "row", "clean", "distclean", "help"),
+    *("check", "row", "clean", "distclean", "help", "doubt", "fuzz", "mutants"),
 )
 
 
@@ -81,7 +80,7 @@ def test_every_pin_fits_the_declared_range() -> None:
 @cache
 def current(row: str) -> str:
     """The fingerprint of a result that is up to date."""
-    return fingerprint(row, asdict(load(row).Settings()))
+    return fingerprint(row, deciding(load(row).Settings()))
 
 
 def write(root: Path, *, verified: bool = True, agrees: bool = True, site: bool = True) -> None:

@@ -17,7 +17,7 @@ import pytest
 from mkdocs.exceptions import PluginError
 
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex
+from docs import extension, katex, records
 
 HEADINGS = [
     "The paper",
@@ -64,7 +64,14 @@ def test_no_page_asks_another_origin_for_anything(site: Path) -> None:
 def test_links_and_anchors_lead_somewhere(site: Path) -> None:
     program = Path(sys.executable).with_name("lychee")
     command = [str(program), "--offline", "--include-fragments", "--no-progress", str(site)]
-    command += ["--root-dir", str(site), "--exclude-path", "404.html"]
+    command += [
+        "--root-dir",
+        str(site),
+        "--exclude-path",
+        "404.html",
+        "--index-files",
+        "index.html",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
@@ -77,11 +84,13 @@ def test_an_unknown_directive_names_page_and_directive() -> None:
 def test_missing_results_are_red_and_name_the_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(extension, "ROOT", tmp_path)
-    for name in ("claim", "derivation", "experiment", "picture"):
+    monkeypatch.setattr(records, "ROOT", tmp_path)
+    commands = {"claim": "make verify", "derivation": "make verify"}
+    commands |= {"experiment": "make experiments", "picture": "make experiments"}
+    for name, command in commands.items():
         text = extension.expand(f"<!-- {name}: init/kaiming -->", "a.md")
         assert text.startswith("!!! danger")
-        assert "make verify experiments" in text
+        assert f"run `{command}`" in text
 
 
 def test_a_failing_derivation_and_a_disagreeing_experiment_are_shown(
