@@ -172,16 +172,49 @@ def test_the_command_asks_symengine() -> None:
 
 
 def test_bounded_symbols_are_drawn_within_their_bounds() -> None:
-    rho, keep = bounded("rho", -1, 1), bounded("keep", 0, 1)
-    size, few = bounded("n", 2, integer=True), bounded("k", 0, 3, integer=True)
-    for attempt in range(200):
-        rng = Random(attempt)
-        assert -1 < draw(rho, rng, attempt) < 1
-        assert 0 < draw(keep, rng, attempt) < 1
-        assert draw(size, rng, attempt) >= 2
-        assert 0 <= draw(few, rng, attempt) <= 3
-    assert min(draw(size, Random(k), k) for k in range(9)) == 2
-    assert draw(rho, Random(0), 2) == 0
+    rho, keep, large = bounded("rho", -1, 1), bounded("keep", 0, 1), bounded("x", 3)
+    size, few = bounded("n", 2, integer=True), bounded("k", 1, 4, integer=True)
+    seen = {symbol: set() for symbol in (rho, keep, large, size, few)}
+    for attempt in range(400):
+        for symbol, values in seen.items():
+            values.add(float(draw(symbol, Random(f"{symbol} {attempt}"), attempt)))
+    assert -1 < min(seen[rho]) < -0.9 < 0.9 < max(seen[rho]) < 1
+    assert 0 < min(seen[keep]) < 0.1 < 0.9 < max(seen[keep]) < 1
+    assert 3.1 < min(seen[large]) < 3.2 < 7.5 < max(seen[large]) < 8.1
+    assert seen[size] == set(range(2, 12))
+    assert seen[few] == {1, 2, 3, 4}
+    assert 0 in seen[rho]
+
+
+def test_an_integers_lower_bound_comes_first_and_a_likeness_of_zero_third() -> None:
+    for seed in range(20):
+        assert draw(bounded("n", 2, integer=True), Random(seed), 0) == 2
+        assert draw(bounded("rho", -1, 1), Random(seed), 2) == 0
+    assert {draw(bounded("n", 2, integer=True), Random(s), 1) for s in range(50)} > {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "integer", "positive", "nonnegative"),
+    [
+        (1, 5, True, True, True),
+        (0, 5, True, None, True),
+        (-1, 5, True, None, None),
+        (0, 1, False, True, True),
+        (0.5, 1, False, True, True),
+        (-1, 1, False, None, None),
+        (3, 3, True, True, True),
+    ],
+)
+def test_bounds_become_assumptions(
+    low: float, high: float, integer: bool, positive: object, nonnegative: object
+) -> None:
+    symbol = bounded("s", low, high, integer=integer)
+    assert symbol.is_integer is (True if integer else None)
+    assert (symbol.is_real, symbol.is_positive, symbol.is_nonnegative) == (
+        True,
+        positive,
+        nonnegative,
+    )
 
 
 def test_bounded_symbols_are_symbols() -> None:
@@ -189,9 +222,14 @@ def test_bounded_symbols_are_symbols() -> None:
     assert rho == bounded("rho", -1, 1) != bounded("rho", 0, 1)
     assert copy.deepcopy(rho) == rho  # as worker processes do
     assert (sp.diff(rho**2, rho), keepers(rho)) == (2 * rho, (True, None))
-    for low, high in ((1, 1), (-sp.oo, 1)):
-        with pytest.raises(ValueError, match="finite lower bound"):
+    for low, high in ((1, 1), (-sp.oo, 1), (2, 1)):
+        with pytest.raises(
+            ValueError, match=r"^x needs a finite lower bound below the upper one, got"
+        ):
             bounded("x", low, high)
+    for words in (("1", 2), (1, "2")):  # text is not parsed
+        with pytest.raises(sp.SympifyError):
+            bounded("x", *words)
 
 
 def keepers(symbol: sp.Symbol) -> tuple[object, object]:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import mpmath as mp
 import pytest
 import sympy as sp
 
 from derivations import load
 from derivations.expectation import Dependent, GaussianMean, Independent, Mean, Symmetric, Variance
 from derivations.notation import NotationError
-from derivations.proof import Derivation, DerivationError, Prediction, Step, check, verify
+from derivations.outcomes import _gauss_hermite
+from derivations.proof import (
+    Derivation,
+    DerivationError,
+    Prediction,
+    Step,
+    check,
+    induction,
+    verify,
+)
 from derivations.record import record, verify_row
 from derivations.rows import ROWS
 from derivations.solve import Root
@@ -163,3 +173,75 @@ def test_a_file_that_cannot_be_loaded_is_a_failed_derivation(
     assert not found["verified"]
     assert "nobody.md" in found["lines"][0]["error"]
     assert (tmp_path / "init/kaiming.json").exists()
+
+
+def test_induction_gives_a_base_case_and_a_step() -> None:
+    f = sp.Function("f", positive=True)
+    size = sp.Symbol("L", integer=True, positive=True)
+    base, step = induction(
+        "powers", recurrence=sp.Eq(f(i), 2 * f(i - 1)), closed=2**size * f(0), index=size, start=0,
+        why="one more factor", ref="he2015:9",
+    )  # fmt: skip
+    assert (base.label, base.lhs, base.rhs, base.ref) == (
+        "powers/base",
+        2**0 * f(0),
+        f(0),
+        "he2015:9",
+    )
+    assert base.why == "base case: at L = 0 no layer has acted yet"
+    assert (step.label, step.rhs, step.why) == ("powers", 2**size * f(0), "one more factor")
+    assert sp.simplify(step.lhs - 2 * 2 ** (size - 1) * f(0)) == 0
+    assert step.ref == "he2015:9"
+    ours = induction(
+        "p", recurrence=sp.Eq(f(i), f(i - 1)), closed=f(1), index=size, start=1, why="x"
+    )
+    assert {each.ref for each in ours} == {"ours"}
+
+
+@pytest.mark.parametrize(
+    ("closed", "start"), [(3**n * sp.Symbol("c", positive=True), 0), (2 ** (n + 1), 0)]
+)
+def test_induction_on_a_wrong_closed_form_fails(closed: sp.Expr, start: int) -> None:
+    f = sp.Function("f", positive=True)
+    steps = induction(
+        "wrong", recurrence=sp.Eq(f(i), 2 * f(i - 1)), closed=closed, index=n, start=start, why="x"
+    )
+    errors = 0
+    for step in steps:
+        try:
+            check(step)
+        except DerivationError:
+            errors += 1
+    assert errors
+
+
+def test_a_derivation_refuses_repeated_labels_and_predictions_of_nothing() -> None:
+    one = Step("one", sp.Sum(i, (i, 1, n)), n * (n + 1) / 2, why="Gauss")
+    two = replace(one, label="two")
+    wanted = tuple(Prediction(f"p{label}", label, "") for label in ("one", "three", "four"))
+    with pytest.raises(DerivationError, match=r"^init/slip: repeated labels one, two$"):
+        Derivation("init/slip", "Slip", (), "", "", (one, two, two, one))
+    with pytest.raises(DerivationError, match=r"^init/slip: predictions of no step: three, four$"):
+        Derivation("init/slip", "Slip", (), "", "", (one,), wanted)
+
+
+@pytest.mark.parametrize(("side", "value"), [("+", 1), ("-", -1)])
+def test_a_limit_is_taken_from_its_side(side: str, value: int) -> None:
+    limit = sp.Limit(sp.Abs(x) / x + p * x, x, 0, side)
+    assert check(Step("sign", limit, sp.Integer(value), why="the sign of x")).status == "proved"
+    with pytest.raises(DerivationError, match="the sides differ"):
+        check(Step("sign", limit, -sp.Integer(value), why="the other side's"))
+
+
+def test_a_limit_at_a_point_that_is_drawn() -> None:
+    step = Step(
+        "slope", sp.Limit((x**2 - p**2) / (x - p), x, p), 2 * p, why="the slope of a square"
+    )
+    assert (check(step).status, check(step).digits) == ("proved", 10)
+
+
+def test_five_points_have_the_moments_of_a_normal_law() -> None:
+    with mp.workdps(45):
+        for power in range(10):
+            moment = mp.fsum(weight * z**power for weight, z in _gauss_hermite())
+            assert abs(moment - (mp.fac2(power - 1) if power % 2 == 0 else 0)) < mp.mpf("1e-40")
