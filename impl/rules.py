@@ -19,14 +19,22 @@ from torch.overrides import TorchFunctionMode, resolve_name
 # To ask for a tensor's form or to switch gradients off computes nothing: nobody need declare these.
 FORM = frozenset(
     {f"torch.Tensor.{name}" for name in ("shape", "dtype", "dim", "numel", "is_complex")}
-    | {"torch.Tensor.is_floating_point", "torch._C._set_grad_enabled"}
+    | {
+        "torch.Tensor.stride",
+        "torch.Tensor.storage_offset",
+        "torch.Tensor.is_floating_point",
+        "torch._C._set_grad_enabled",
+    }
 )
 
 # Creation (copies and conversions too), random numbers, indexing (views too): free where declared.
 FREE = frozenset(
     {f"torch.Tensor.{name}" for name in ("clone", "detach", "double", "new_zeros")}
     | {f"torch.Tensor.{name}" for name in ("normal_", "uniform_", "__getitem__", "__setitem__")}
-    | {f"torch.Tensor.{name}" for name in ("T", "flatten", "imag", "real", "reshape", "squeeze")}
+    | {
+        f"torch.Tensor.{name}"
+        for name in ("T", "as_strided", "flatten", "imag", "real", "reshape", "squeeze")
+    }
     | {"torch.Tensor.item", "torch.Tensor.__float__", "torch.empty_like"}
 )
 

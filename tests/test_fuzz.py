@@ -16,8 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+# Before the clock runs: a table needs pandas, a device torch.
+import pandas as pd  # noqa: F401
 import pytest
-import torch  # noqa: F401  before the clock runs: a setting may ask it for a device
+import torch  # noqa: F401
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 

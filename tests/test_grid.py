@@ -19,7 +19,7 @@ PYTHON = sorted(path for name in OURS for path in (ROOT / name).rglob("*.py"))
 PYTHON = [path for path in PYTHON if "node_modules" not in path.parts]
 
 MAY_IMPORT = {  # besides the standard library and itself
-    "derivations": {"mpmath", "numpy", "rich", "scipy", "sympy", "tyro", "yaml"},
+    "derivations": {"mpmath", "numpy", "rich", "scipy", "symengine", "sympy", "tyro", "yaml"},
     "impl": {"torch"},
     "experiments": {
         *("cycler", "derivations", "impl", "matplotlib", "mlxtend", "numpy", "pandas", "rich"),

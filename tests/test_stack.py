@@ -13,12 +13,12 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from experiments import passes
+from experiments import passes, stack
 from experiments.data import cotangent_vectors, digits, input_vectors
 from experiments.passes import Draw, Stack, Weights
 from experiments.paths import paths
-from experiments.ratios import compare_ratios, compare_spread, ratios
-from experiments.settings import Unusable
+from experiments.ratios import compare_ratios, compare_spread, measure_ratios, ratios, statistics
+from experiments.settings import StackSettings, Unusable
 from experiments.stack import Trace, random_stream, run, worker_count
 from experiments.statistics import judge
 
@@ -256,3 +256,86 @@ def test_a_gpu_is_kept_busy_by_one_worker() -> None:
     assert worker_count(7) == 7
     assert worker_count(7, "cuda") == 1
     assert worker_count(0) >= 1
+
+
+def test_the_settings_reach_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = StackSettings(inputs=("gaussian",), cotangent="signs", seed=5, workers=1)
+    small, told = Stack((784, 12, 9), normal()), []
+
+    def track(items: object, **given: object) -> object:
+        told.append(given)
+        return items
+
+    found = measure_ratios(small, settings, 3, "tall", track)
+    signs = cotangent_vectors("signs", 1)
+    trace = run(small, GAUSSIAN, signs, networks=3, seed=5)
+    pd.testing.assert_frame_equal(found, ratios(trace, ("gaussian",), "tall"))
+    assert told == [{"description": "tall", "total": 3}]
+    measure_ratios(small, settings, 1, "", track)
+    assert told[-1] == {"description": "networks", "total": 1}
+    assert measure_ratios(small, settings, 0, "tall", track).empty
+
+
+def test_the_settings_name_workers_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(stack, "worker_count", lambda *given: asked.append(given) or 1)
+    settings = StackSettings(inputs=("gaussian",), workers=3)
+    measure_ratios(Stack((784, 9), normal()), settings, 1, "", lambda items, **_: items)
+    assert asked == [(3, "cpu")]
+
+
+def test_a_key_sets_streams_apart_and_buffers_are_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small, made = Stack((6, 5, 5), normal()), []
+    real = stack.Weights
+    monkeypatch.setattr(stack, "Weights", lambda *a, **k: made.append((a, k)) or real(*a, **k))
+    one, other = (
+        run(small, GAUSSIAN, None, networks=4, seed=0, key=(k,), workers=1) for k in (1, 2)
+    )
+    assert not np.array_equal(one.forward, other.forward)
+    assert [(a[1], k) for a, k in made] == [("cpu", {"twice": False})] * 2  # one for each run
+
+
+def test_other_statistics_are_left_alone() -> None:
+    samples = pd.DataFrame(
+        {"statistic": ["forward", "tall backward", "loops", "tall forward"], "input": "x"}
+    )
+    found = [(label, direction, len(group)) for label, direction, group in statistics(samples)]
+    assert found == [("", "forward", 1), ("tall", "backward", 1), ("tall", "forward", 1)]
+
+
+@pytest.mark.parametrize(("networks", "layers", "names"), [(29, 4, 0), (30, 4, 2), (30, 1, 1)])
+def test_spread_and_drift_need_enough_networks_and_layers(
+    networks: int, layers: int, names: int
+) -> None:
+    rng = np.random.default_rng(0)
+    network, layer = np.indices((networks, layers))
+    measured = rng.chisquare(500, (networks, layers)).ravel() / 500
+    samples = pd.DataFrame({"network": network.ravel(), "layer": layer.ravel() + 1})
+    samples = samples.assign(statistic="tall forward", input="x", measured=measured)
+    found = compare_spread(samples, lambda layer: (1.0, 2 / 500))
+    assert len(found) == names
+    told = ["tall forward spread", "tall forward drift"]
+    assert [(c.statistic, c.input, c.layer) for c in found] == [
+        (n, "x", "all") for n in told[:names]
+    ]
+    if names == 2:
+        deviation = samples["measured"] - 1
+        means = deviation.groupby(samples["network"]).mean() ** 2
+        drift = found[1]
+        assert drift.measured == pytest.approx(means.mean())
+        assert drift.predicted == pytest.approx((deviation**2).mean() / layers)
+        spread = drift.predicted * math.sqrt((2 + 2 / layers) / networks)
+        assert drift.standard_error == pytest.approx(spread)
+        assert drift.test == "gamma"
+    wide = samples.assign(measured=1 + 5 * (samples["measured"] - 1))
+    assert len(compare_spread(wide, lambda layer: (1.0, 50 / 500))) == min(names, 1)
+    short = samples.iloc[1:]  # a layer of one network is missing: no drift
+    assert len(compare_spread(short, lambda layer: (1.0, 2 / 500))) == (names == 2)
+
+
+def test_ratios_of_layers_that_died_are_left_out() -> None:
+    forward = np.array([[[0.0], [-np.inf], [-np.inf]]])
+    samples = ratios(Trace(forward, np.empty((1, 0, 1))), ["x"])
+    assert samples[["layer", "measured"]].to_numpy().tolist() == [[1, 0.0]]

@@ -1,0 +1,66 @@
+// The shapes that a reader types, stretched: rule, strides, and the table for two dimensions.
+(() => {
+  const place = document.getElementById("broadcasting");
+  if (!place) return;
+  place.innerHTML = `
+    <p><label>First shape <input id="shape-a" value="4 1" inputmode="numeric" size="8"></label>
+    <label>Second shape <input id="shape-b" value="3" inputmode="numeric" size="8"></label></p>
+    <div id="broadcasting-result" aria-live="polite"></div>`;
+  const fields = ["shape-a", "shape-b"].map((id) => document.getElementById(id));
+  const result = document.getElementById("broadcasting-result");
+
+  const read = (text) => {
+    const words = text.split(/[^0-9]+/).filter(Boolean).map(Number);
+    return words.length <= 4 && words.every((n) => n <= 999) ? words : null;
+  };
+  const strides = (shape) => shape.map((_, k) => shape.slice(k + 1).reduce((a, b) => a * b, 1));
+  const padded = (values, count, filler) => [...Array(count - values.length).fill(filler), ...values];
+  const row = (head, cells) => `<tr><th scope="row">${head}</th>${cells.map((c) => `<td>${c}</td>`).join("")}</tr>`;
+
+  // Each entry of the stretched operand by its number in memory; a copy is pale.
+  const table = (name, shape, step, whole) => {
+    const [height, width] = padded(whole, 2, 1);
+    const [down, right] = padded(step, 2, 0);
+    const [own, across] = padded(shape, 2, 1);
+    const lines = [];
+    for (let i = 0; i < Math.min(height, 8); i++) {
+      const cells = [];
+      for (let j = 0; j < Math.min(width, 8); j++) {
+        const copy = i >= own || j >= across ? ' class="stretched"' : "";
+        cells.push(`<td${copy}>${name}<sub>${i * down + j * right}</sub></td>`);
+      }
+      lines.push(`<tr>${cells.join("")}</tr>`);
+    }
+    return `<table class="shape"><caption>${name}, stretched to (${whole.join(", ")})</caption>${lines.join("")}</table>`;
+  };
+
+  const show = () => {
+    const shapes = fields.map((field) => read(field.value));
+    if (shapes.includes(null)) {
+      result.innerHTML = "<p>At most four sizes, each at most 999.</p>";
+      return;
+    }
+    const count = Math.max(...shapes.map((s) => s.length));
+    const [a, b] = shapes.map((s) => padded(s, count, 1));
+    const bad = a.map((n, k) => n !== b[k] && n !== 1 && b[k] !== 1);
+    const whole = a.map((n, k) => (n === 1 ? b[k] : n));
+    const steps = shapes.map((s, k) => {
+      const full = padded(strides(s), count, 0), sizes = padded(s, count, 1);
+      return full.map((step, d) => (sizes[d] === 1 && whole[d] !== 1 ? 0 : step));
+    });
+    const first = shapes.map((s) => Array(count - s.length).fill("(1)").concat(s));
+    const rows = [row("first", first[0]), row("second", first[1])];
+    rows.push(row("result", whole.map((n, k) => (bad[k] ? "✗" : n))));
+    let text = `<table>${rows.join("")}`;
+    if (bad.includes(true)) {
+      const k = bad.lastIndexOf(true);
+      result.innerHTML = `${text}</table><p>They do not broadcast: ${a[k]} and ${b[k]} are neither equal nor 1.</p>`;
+      return;
+    }
+    text += row("stride of first", steps[0]) + row("stride of second", steps[1]) + "</table>";
+    if (count <= 2) text += table("a", shapes[0], steps[0], whole) + table("b", shapes[1], steps[1], whole);
+    result.innerHTML = text;
+  };
+  fields.forEach((field) => field.addEventListener("input", show));
+  show();
+})();
