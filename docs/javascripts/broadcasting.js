@@ -1,13 +1,13 @@
 // The shapes that a reader types, stretched: rule, strides, and the table for two dimensions.
 (() => {
-  const place = document.getElementById("broadcasting");
+  const place = document.getElementById("stretching");
   if (!place) return;
   place.innerHTML = `
     <p><label>First shape <input id="shape-a" value="4 1" inputmode="numeric" size="8"></label>
     <label>Second shape <input id="shape-b" value="3" inputmode="numeric" size="8"></label></p>
-    <div id="broadcasting-result" aria-live="polite"></div>`;
+    <div id="stretching-result" aria-live="polite"></div>`;
   const fields = ["shape-a", "shape-b"].map((id) => document.getElementById(id));
-  const result = document.getElementById("broadcasting-result");
+  const result = document.getElementById("stretching-result");
 
   const read = (text) => {
     const words = text.split(/[^0-9]+/).filter(Boolean).map(Number);
