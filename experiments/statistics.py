@@ -103,8 +103,7 @@ def judge(comparisons: Sequence[Comparison], error_rate: float = FALSE_ALARM) ->
     agrees[random] = ~holm(p[random], error_rate)
     table = pd.DataFrame([asdict(c) for c in comparisons])
     table["layer"] = table["layer"].astype(str)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deviation = (table["measured"] - table["predicted"]) / table["standard_error"]
+    deviation = (table["measured"] - table["predicted"]) / table["standard_error"]
     table["z"] = deviation.where(random)
     table["p"] = pd.Series(p).where(random)
     table["agrees"] = agrees

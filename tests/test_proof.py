@@ -245,3 +245,12 @@ def test_five_points_have_the_moments_of_a_normal_law() -> None:
         for power in range(10):
             moment = mp.fsum(weight * z**power for weight, z in _gauss_hermite())
             assert abs(moment - (mp.fac2(power - 1) if power % 2 == 0 else 0)) < mp.mpf("1e-40")
+
+
+def test_what_is_bound_is_not_substituted() -> None:
+    mean = GaussianMean(x**2 + y, x, p)
+    assert mean.subs(x, 3) == mean
+    assert mean.subs({y: 1, p: v}) == GaussianMean(x**2 + 1, x, v)
+    root = Root(sp.Eq(x * p, 1), x)
+    assert root.subs(x, 3) == root
+    assert root.subs(p, v) == Root(sp.Eq(x * v, 1), x)

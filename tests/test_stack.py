@@ -339,3 +339,69 @@ def test_ratios_of_layers_that_died_are_left_out() -> None:
     forward = np.array([[[0.0], [-np.inf], [-np.inf]]])
     samples = ratios(Trace(forward, np.empty((1, 0, 1))), ["x"])
     assert samples[["layer", "measured"]].to_numpy().tolist() == [[1, 0.0]]
+
+
+def samples_of(networks: int, layers: int, seed: int = 0, scale: float = 1.0) -> pd.DataFrame:
+    network, layer = np.indices((networks, layers))
+    ratio = np.random.default_rng(seed).chisquare(500, (networks, layers)).ravel() / 500
+    frame = pd.DataFrame({"network": network.ravel(), "layer": layer.ravel() + 1})
+    return frame.assign(statistic="tall forward", input="x", measured=scale * ratio)
+
+
+def test_comparisons_are_named_and_know_their_order() -> None:
+    samples = samples_of(5, 3)
+    for variance in (None, 2 / 500):
+        found = compare_ratios(samples, lambda layer, v=variance: (1.0, v))
+        assert [(c.statistic, c.input, c.order) for c in found] == [("tall forward", "x", 2)] * 4
+        assert [c.layer for c in found] == ["all", 1, 2, 3]
+        alone = compare_ratios(samples, lambda layer, v=variance: (1.0, v), by_layer=False)
+        assert alone == found[:1]
+
+
+def test_an_unknown_variance_needs_two_networks() -> None:
+    assert len(compare_ratios(samples_of(2, 3), lambda layer: (1.0, None))) == 4
+    with pytest.raises(Unusable, match="too few networks"):
+        compare_ratios(samples_of(1, 3), lambda layer: (1.0, None))
+    one = samples_of(1, 1)
+    assert compare_ratios(one, lambda layer: (1.0, None), by_layer=False) == []
+    (mean, layer) = compare_ratios(one, lambda layer: (1.0, 1 / 40))  # known, and just enough
+    assert mean.measured == layer.measured == one["measured"].iloc[0]
+
+
+def test_spread_is_that_of_the_ratio_over_its_prediction() -> None:
+    samples = samples_of(40, 2, scale=4.0)
+    spread, drift = compare_spread(samples, lambda layer: (4.0, 2 / 500))
+    deviation = samples["measured"] / 4 - 1
+    squares = (deviation**2).groupby(samples["network"]).mean()
+    assert spread.measured == pytest.approx(squares.mean())
+    assert spread.standard_error == pytest.approx(squares.std() / math.sqrt(40))
+    assert drift.measured == pytest.approx(
+        (deviation.groupby(samples["network"]).mean() ** 2).mean()
+    )
+    (one,) = compare_spread(samples_of(30, 1), lambda layer: (1.0, 2 / 500))
+    assert one.statistic == "tall forward spread"
+
+
+def test_inputs_come_from_the_data_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def told(*given: object, **named: object) -> Trace:
+        asked.append((given, named))
+        return Trace(np.zeros((1, 2, 1)), np.zeros((1, 2, 1)))
+
+    monkeypatch.setattr("experiments.ratios.run", told)
+    monkeypatch.setattr("experiments.ratios.input_vectors", lambda *given: given)
+    settings = StackSettings(inputs=("gaussian",), data="file.npy", seed=3, workers=2)
+    measure_ratios(Stack((784, 9), normal()), settings, 1, "", lambda items, **_: items)
+    ((_, vectors, _), named) = asked[0]
+    assert vectors == (("gaussian",), "file.npy")
+    assert (named["device"], named["seed"], named["workers"]) == ("cpu", 3, 2)
+
+
+def test_each_vector_is_rescaled_by_itself() -> None:
+    """Inputs 2**200 apart go through the same weights, and neither is lost."""
+    small = torch.randn(1, 6, generator=torch.Generator().manual_seed(0)) * 2.0**-100
+    pair = torch.cat([small, small * 2.0**100 * 2.0**100])
+    trace = run(Stack((6, 5, 5, 5), normal()), fixed(pair), None, networks=3, seed=0)
+    difference = trace.forward[..., 1] - trace.forward[..., 0]
+    assert difference == pytest.approx(np.full((3, 4), 400.0), abs=1e-9)
