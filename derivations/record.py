@@ -264,8 +264,12 @@ def is_record(found: Record) -> bool:
     if not _has(found, FIELDS) or not isinstance(lines, list):
         return False
     steps = [line for line in lines if isinstance(line, dict) and line.get("kind") == "step"]
-    whole = all(_has(line, LINE) for line in lines) and all(_has(step, STEP) for step in steps)
-    return whole and all(isinstance(found["counts"].get(status), int) for status in STATUSES)
+    if not (all(_has(line, LINE) for line in lines) and all(_has(step, STEP) for step in steps)):
+        return False
+    count = Counter(line["status"] for line in lines)
+    if found["counts"] != {status: count[status] for status in STATUSES}:
+        return False
+    return found["verified"] is (bool(steps) and count["failed"] == 0)  # nobody may say otherwise
 
 
 def _has(found: object, fields: Record) -> bool:

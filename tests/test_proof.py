@@ -22,7 +22,7 @@ from derivations.proof import (
     induction,
     verify,
 )
-from derivations.record import record, verify_row
+from derivations.record import is_record, record, verify_row
 from derivations.rows import ROWS
 from derivations.solve import Root
 
@@ -254,3 +254,14 @@ def test_what_is_bound_is_not_substituted() -> None:
     root = Root(sp.Eq(x * p, 1), x)
     assert root.subs(x, 3) == root
     assert root.subs(p, v) == Root(sp.Eq(x * v, 1), x)
+
+
+@pytest.mark.parametrize(
+    "lie", [{"verified": False}, {"counts": {}}, {"lines": []}, {"claim": 3}, {"seconds": "0"}]
+)
+def test_a_record_that_contradicts_itself_is_none(lie: dict[str, object]) -> None:
+    found = record(load("init/xavier"))
+    assert is_record(found)
+    assert not is_record({**found, **lie})
+    failed = [{**found["lines"][0], "status": "failed"}, *found["lines"][1:]]
+    assert not is_record({**found, "lines": failed})  # verified, and a line that failed

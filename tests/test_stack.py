@@ -404,4 +404,4 @@ def test_each_vector_is_rescaled_by_itself() -> None:
     pair = torch.cat([small, small * 2.0**100 * 2.0**100])
     trace = run(Stack((6, 5, 5, 5), normal()), fixed(pair), None, networks=3, seed=0)
     difference = trace.forward[..., 1] - trace.forward[..., 0]
-    assert difference == pytest.approx(np.full((3, 4), 400.0), abs=1e-9)
+    assert difference == pytest.approx(np.full((3, 4), 400.0), abs=1e-5)  # float32 rounds
