@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 
 from derivations.init.kaiming import DERIVATION
+from derivations.init.relu import DERIVATION as RELU
 from experiments.data import digits
 from experiments.passes import FloatArray
 from experiments.settings import StackSettings
@@ -66,8 +67,9 @@ def expected(layer: Layer, mean_squares: FloatArray, fan_in: int) -> tuple[float
     )
     mean, square = 0.0, float(np.mean(variance))
     if layer.rectified:
-        mean = float(np.mean(DERIVATION.predict("relu_mean")(preactivation_var=variance)))
-        halves = DERIVATION.predict("relu_second_moment")(preactivation_var=variance)
+        given = {"preactivation_var": variance, "negative_slope": 0}
+        mean = float(np.mean(RELU.predict("mean")(**given)))
+        halves = RELU.predict("second_moment")(**given)
         square = float(np.mean(halves))
     return mean, square, math.sqrt(square - mean**2)
 

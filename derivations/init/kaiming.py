@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Max, Min, Product, Rational, Subs, Sum, pi, sqrt
+from sympy import Max, Min, Product, Rational, Subs, Sum, sqrt
 
 from derivations.expectation import Dependent, GaussianMean, Independent, Mean, Symmetric, Variance
 from derivations.notation import by_layer, symbols
@@ -61,7 +61,7 @@ DERIVATION = Derivation(
             fan_in * weight_var * second_moment,
             why="expand the square: the cross terms vanish with the mean of a weight, whatever the inputs' "
             "dependence; what is left are $n_l$ terms $\\mathbb{E}[w^2]\\,\\mathbb{E}[x^2]$. It is the second "
-            "moment of $x$, not its variance: after a ReLU the mean is not zero",
+            "moment of $x$, not its variance: after a ReLU the mean is not zero (row init/relu)",
             ref="he2015:7",
             cases=((fan_in, (1, 2, 3)),),
             same=(("variance ↔ second moment", 1, "the mean is zero"),),
@@ -212,25 +212,6 @@ DERIVATION = Derivation(
             "input, independent $\\mathcal N(0, \\operatorname{Var}[y_l])$.",
         ),
         Step(
-            "relu_mean",
-            GaussianMean(Max(0, z), z, preactivation_var),
-            sqrt(preactivation_var) / sqrt(2 * pi),
-            why="the mean after a ReLU is not zero, which is why the second moment counts",
-        ),
-        Step(
-            "relu_second_moment",
-            GaussianMean(Max(0, z) ** 2, z, preactivation_var),
-            preactivation_var / 2,
-            why="the half again, now as an integral",
-        ),
-        Step(
-            "relu_variance",
-            GaussianMean(Max(0, z) ** 2, z, preactivation_var)
-            - GaussianMean(Max(0, z), z, preactivation_var) ** 2,
-            preactivation_var * (Rational(1, 2) - 1 / (2 * pi)),
-            why="the second moment halves; the variance falls to 0.341",
-        ),
-        Step(
             "unit_mean",
             GaussianMean(unit, z, sp.S.One),
             sp.S.One,
@@ -273,12 +254,5 @@ DERIVATION = Derivation(
         Prediction(
             "linear_second_moment", "dot_product", "Second moment of a linear layer's output."
         ),
-        Prediction("relu_mean", "relu_mean", "Mean of the rectified preactivation."),
-        Prediction(
-            "relu_second_moment",
-            "relu_second_moment",
-            "Second moment of the rectified preactivation.",
-        ),
-        Prediction("relu_variance", "relu_variance", "Variance of the rectified preactivation."),
     ),
 )

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from impl.backprop.loss import mse, mse_gradient
+from impl.init.relu import leaky_relu
+from impl.init.relu import relu as rectify
 
 USES = (
-    *("torch.Tensor.clamp_min", "torch.Tensor.clamp_max", "torch.Tensor.le", "torch.where"),
+    *("torch.Tensor.le", "torch.where"),
     *("torch.Tensor.mul", "torch.Tensor.add", "torch.Tensor.matmul", "torch.Tensor.sum"),
     *("torch.Tensor.T", "torch.Tensor.flatten", "torch.Tensor.new_zeros", "torch.empty_like"),
     *("torch.Tensor.clone", "torch.Tensor.detach", "torch.Tensor.double", "torch.Tensor.item"),
@@ -27,9 +29,8 @@ Pair = tuple[Tensor, Tensor]  # weights (fan_in, fan_out) and biases (fan_out,),
 
 
 def relu(x: Tensor, negative_slope: float = 0.0) -> Tensor:
-    """max(x, 0) + slope · min(x, 0), of the shape of ``x`` (He et al. 2015, section 2.1)."""
-    positive = x.clamp_min(0)
-    return positive + negative_slope * x.clamp_max(0) if negative_slope else positive
+    """max(x, 0) + slope · min(x, 0), of the shape of ``x``: row init/relu, ReLU unless leaky."""
+    return leaky_relu(x, negative_slope) if negative_slope else rectify(x)
 
 
 def relu_gradient(x: Tensor, upstream: Tensor, negative_slope: float = 0.0) -> Tensor:
