@@ -53,13 +53,14 @@ def planted(mutant: Mutant) -> Iterator[None]:
 def trial(row: str, number: int | None, **changed: Any) -> dict[str, Any]:
     """Run ``row`` with its mutant ``number`` (None: with none), at its default size unless ``changed``."""
     from experiments.runner import load
+    from experiments.stack import one_thread_each
     from experiments.statistics import judge
 
     module = load(row)
     settings = module.Settings(**{**getattr(module, "BARE", {}), **changed})
     mutant: Mutant | None = None if number is None else module.MUTANTS[number]
     planting = planted(mutant) if mutant else _nothing()
-    with planting:
+    with planting, one_thread_each():
         try:
             table = judge(module.compare(module.measure(settings, _quiet), settings))
         except (RuntimeError, ValueError) as error:  # shapes that do not fit, say
