@@ -156,15 +156,19 @@ class Derivation:
 
 
 def _vectorised(arguments: list[sp.Symbol], expression: sp.Basic) -> Callable[..., Any]:
-    """A numpy function of ``arguments``; through mpmath where gammas would overflow a float."""
-    if not expression.has(sp.gamma):
+    """A numpy function of ``arguments``; through mpmath where gammas would overflow a float, and for sums."""
+    if not expression.has(sp.gamma, sp.polygamma, sp.Sum):
         function: Callable[..., Any] = sp.lambdify(arguments, expression, "numpy")
         return function
     import numpy as np  # only predictions need it
 
     exact = sp.lambdify(arguments, expression, "mpmath")
+    kinds = [
+        int if symbol.is_integer else lambda value: mp.mpf(float(value)) for symbol in arguments
+    ]
     return np.vectorize(
-        lambda *values: float(exact(*map(mp.mpf, map(float, values)))), otypes=[float]
+        lambda *values: float(exact(*(kind(v) for kind, v in zip(kinds, values, strict=True)))),
+        otypes=[float],
     )
 
 
@@ -265,11 +269,12 @@ def induction(
     start: int,
     why: str,
     ref: str = "ours",
+    same_base: tuple[tuple[str, int, str], ...] = (),
 ) -> tuple[Step, Step]:
     """The base case and the inductive step of ``f(index) = closed``, for ``recurrence``: f(i) = g(f(i-1)).
 
     The first step is closed(start) = f(start); the second puts closed(index - 1) into the recurrence and
-    finds closed(index). The second step's right side is the closed form.
+    finds closed(index). The second step's right side is the closed form. ``same_base`` is the base case's ``same``.
     """
     function = recurrence.lhs
     (variable,) = function.args
@@ -282,6 +287,7 @@ def induction(
             function.subs(variable, start),
             f"base case: at {sp.latex(index)} = {start} no layer has acted yet",
             ref,
+            same=same_base,
         ),
         Step(label, continued, closed, why, ref),
     )

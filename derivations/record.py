@@ -95,10 +95,14 @@ def problem(error: Exception) -> str:
     """An exception in one line, with the line of the file that raised it."""
     name = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        f for f in frames if not f.filename.startswith(("<", str(Path(__file__).parent) + "/__"))
+    here = Path(__file__).parent
+    inside = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith("<")
+        and Path(frame.filename).parent != here
+        and "importlib" not in Path(frame.filename).parts
     ]
-    inside = [f for f in own if Path(f.filename).parent != Path(__file__).parent]
     if isinstance(error, SyntaxError) and error.lineno:
         return f"{name}: {error.msg} (line {error.lineno})"
     if inside:

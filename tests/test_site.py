@@ -29,7 +29,15 @@ HEADINGS = [
     "Exercises",
     "Differs from the paper here",
 ]
-PAGES = ["", "guides/derivation/", "trust/", "notation/", "running/", "papers/he2015/", *(f"{row}/" for row in ROWS)]
+PAGES = [
+    "",
+    "guides/derivation/",
+    "trust/",
+    "notation/",
+    "running/",
+    "papers/he2015/",
+    *(f"{row}/" for row in ROWS),
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,258 @@
+"""The mean of a deep ReLU network's signal is kept, and the signal of most networks lost (hanin2018).
+
+Draws thousands of networks from their exact law, without weights, and builds some with real ones; compares the mean
+ratio of two layers, and the mean and variance of its logarithm, with the derivation's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from experiments.figures import Picture
+from experiments.mutants import Mutant
+from experiments.settings import Unusable, at_least, check_widths
+from experiments.wrong_weights import wrong_weights
+
+if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from experiments.stack import Track
+    from experiments.statistics import Comparison
+
+NARROWEST = 20  # units: narrower layers die too often for logarithms to have a mean
+SHOWN = 8  # networks with real weights in the figure
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Stacks of equally wide ReLU layers, after an input twice as wide."""
+
+    networks: int = 4000
+    """Networks drawn from the law."""
+    real: int = 100
+    """Networks with real weights. 100 notice weights that are 1 % too large."""
+    depth: int = 100
+    """Layers."""
+    width: int = 64
+    """Units of each layer."""
+    seed: int = 0
+    """The same seed gives the same bits."""
+
+    def __post_init__(self) -> None:
+        at_least(2, networks=self.networks, real=self.real)
+        at_least(2, depth=self.depth)
+        at_least(0, seed=self.seed)
+        at_least(NARROWEST, width=self.width)
+        check_widths(self.widths)
+        if self.networks * self.depth > 10**9:
+            raise Unusable(
+                f"{self.networks:,} networks of {self.depth:,} layers do not fit; at most 10⁹ together"
+            )
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths of a stack."""
+        return (2 * self.width, *[self.width] * self.depth)
+
+
+def measure(settings: Settings, track: Track) -> pd.DataFrame:
+    """One row a network and layer: source, network, layer, log (of the mean square over the input's)."""
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    from experiments import law
+    from experiments.stack import random_stream
+    from impl.depth import finite_width
+
+    drawn = law.log_mean_squares(settings.widths, math.sqrt(2), settings.networks, settings.seed)
+    real = np.full((settings.depth + 1, settings.real), -np.inf)
+    real[0] = 0.0
+    for network in track(range(settings.real), description="real networks"):
+        stream = random_stream(settings.seed, 1, network)
+        x = torch.randn(settings.widths[0], dtype=torch.float64, generator=stream)
+        ratios = finite_width.layer_ratios(x, settings.widths[1:], stream)
+        with np.errstate(divide="ignore"):
+            real[1 : len(ratios) + 1, network] = np.log2(ratios).cumsum()
+    parts = []
+    for source, logs in (("law", drawn), ("weights", real)):
+        layer, network = np.indices(logs.shape)
+        columns = {
+            "network": network.ravel(),
+            "layer": layer.ravel(),
+            "log": logs.ravel() * math.log(2),
+        }
+        parts.append(pd.DataFrame(columns).assign(source=source))
+    return pd.concat(parts, ignore_index=True)
+
+
+def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
+    """For each source: the ratios, layer by layer and over all; mean and variance of their logarithms."""
+    import numpy as np
+
+    from derivations.depth.finite_width import DERIVATION
+    from experiments.statistics import mean_of_squares, mean_value
+
+    size = {"units": settings.width}
+    mean = float(DERIVATION.predict("ratio_mean")())
+    variance = float(DERIVATION.predict("ratio_square")(**size)) - mean**2
+    drift = float(DERIVATION.predict("drift")(**size))
+    log_variance = float(DERIVATION.predict("log_ratio_variance")(**size))
+    found = []
+    for source, group in samples.groupby("source", sort=False):
+        logs = group.pivot(index="network", columns="layer", values="log").to_numpy()
+        alive = np.isfinite(logs)
+        steps = np.diff(np.where(alive, logs, 0.0), axis=1)
+        steps = np.where(alive[:, 1:], steps, np.where(alive[:, :-1], -np.inf, np.nan))
+        ratios, where = np.exp(steps), {"input": str(source), "order": 2}
+        every = ratios[~np.isnan(ratios)]
+        found.append(mean_of_squares(every, mean, variance, statistic="ratio", **where))
+        for layer in range(settings.depth):
+            sample = ratios[~np.isnan(ratios[:, layer]), layer]
+            if len(sample):
+                found.append(
+                    mean_of_squares(
+                        sample, mean, variance, statistic="ratio", layer=layer + 1, **where
+                    )
+                )
+        living = steps[np.isfinite(steps)]
+        where = {"input": str(source)}
+        found.append(mean_value(living, drift, statistic="log ratio", **where))
+        squares = (living - drift) ** 2
+        found.append(mean_value(squares, log_variance, statistic="log ratio, variance", **where))
+        whole = logs[np.isfinite(logs[:, -1]), -1]
+        last = {"layer": settings.depth, **where}
+        found.append(mean_value(whole, settings.depth * drift, statistic="log", **last))
+        spread = (whole - settings.depth * drift) ** 2
+        found.append(
+            mean_value(spread, settings.depth * log_variance, statistic="log, variance", **last)
+        )
+    return found
+
+
+def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:
+    """Quantiles over the layers, with some real networks; and what the last layer looks like."""
+    import numpy as np
+    import pandas as pd
+
+    from derivations.depth.finite_width import DERIVATION
+
+    log10 = samples.assign(log10=samples["log"] / math.log(10))
+    drawn = log10[log10["source"] == "law"].groupby("layer")["log10"]
+    fan = pd.DataFrame({name: drawn.quantile(q) for name, q in QUANTILES.items()})
+    typical = DERIVATION.predict("typical")
+    fan["typical"] = [math.log10(typical(depth=layer, units=settings.width)) for layer in fan.index]
+    real = log10[(log10["source"] == "weights") & (log10["network"] < SHOWN)]
+    wide = real.pivot(index="layer", columns="network", values="log10")
+    fan = fan.join(wide.rename(columns=lambda k: f"network {k}")).reset_index()
+    last = samples[(samples["source"] == "law") & (samples["layer"] == settings.depth)]["log"]
+    squares = np.sort(np.exp(last))[::-1]
+    second = float(DERIVATION.predict("second_moment")(depth=settings.depth, units=settings.width))
+    rows = [
+        ("mean (predicted)", 1.0),
+        ("mean of these networks", squares.mean()),
+        (
+            "median (predicted, for wide layers)",
+            typical(depth=settings.depth, units=settings.width),
+        ),
+        ("median of these networks", np.median(squares)),
+        ("share of networks below the mean", (squares < 1).mean()),
+        (
+            "share of the sum in the largest 1 %",
+            squares[: len(squares) // 100].sum() / squares.sum(),
+        ),
+        ("relative standard error of a mean over them", math.sqrt((second - 1) / len(squares))),
+    ]
+    return {"fan.csv": fan, "last.csv": pd.DataFrame(rows, columns=["quantity", "measured"])}
+
+
+def draw(figure: Figure, data: pd.DataFrame) -> None:
+    """The fan of quantiles, real networks on top, the mean and the typical network as lines."""
+    axes = figure.subplots()
+    x = data["layer"]
+    axes.fill_between(x, data["q05"], data["q95"], color="C0", alpha=0.2, linewidth=0)
+    axes.fill_between(x, data["q25"], data["q75"], color="C0", alpha=0.3, linewidth=0)
+    axes.plot(x, data["median"], color="C0", linewidth=1.6, label="median")
+    axes.plot(x, data["typical"], color="C3", linewidth=1.2, linestyle="--", label="exp(−5L/2n)")
+    axes.axhline(0, color="C2", linewidth=1.6, label="mean")
+    for name in [c for c in data if str(c).startswith("network")]:
+        axes.plot(x, data[name], color="0.5", linewidth=0.6)
+    axes.set_xlabel("layer")
+    axes.set_ylabel("mean square over the input's")
+    axes.yaxis.set_major_formatter(lambda power, _: f"$10^{{{power:g}}}$")
+    axes.legend(frameon=False, loc="lower left")
+
+
+PICTURES = (
+    Picture(
+        draw,
+        data="fan.csv",
+        height=4.2,
+        caption="The signal's mean square in ReLU networks of width 64 with Kaiming's weights: bands hold 50 and "
+        "90 % of the "
+        "networks, thin lines are networks with real weights. The mean is 1 at every layer. Half of all networks "
+        "are below the "
+        "median, which fades as predicted.",
+        wrong="If keeping the mean kept the signal, the bands would stay about the line of the mean.",
+        alt="A fan that opens and falls with depth on a logarithmic scale, below the level line of the mean; "
+        "jagged thin lines within it.",
+    ),
+)
+
+LAW = "experiments.law:"
+MUTANTS = (
+    *wrong_weights("impl.init.kaiming:kaiming_normal_"),
+    Mutant(
+        "wrong law",
+        "always half of the units active",
+        f"{LAW}chi_square",
+        lambda right: lambda degrees, numbers: right(0 * degrees + degrees.mean(), numbers),
+    ),
+    Mutant(
+        "wrong law",
+        "one degree of freedom more",
+        f"{LAW}chi_square",
+        lambda right: lambda degrees, numbers: right(degrees + 1, numbers),
+    ),
+    Mutant(
+        "wrong law",
+        "the same numbers in every layer",
+        f"{LAW}random_numbers",
+        lambda right: lambda seed, *key: _Frozen(right, seed, key),
+    ),
+    Mutant(
+        "wrong ratio",
+        "lengths for their squares",
+        "impl.depth.finite_width:layer_ratios",
+        lambda right: lambda x, widths, stream: [r**0.5 for r in right(x, widths, stream)],
+    ),
+)
+
+
+class _Frozen:
+    """Random numbers that begin anew at every call."""
+
+    def __init__(self, right: Callable[..., Any], seed: int, key: tuple[int, ...]) -> None:
+        self.right, self.given = right, (seed, *key)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.right(*self.given), name)
+
+
+BLIND = (
+    "The mean of the last layer itself: a few networks that hardly ever occur make it up (last.csv says how "
+    "large the error "
+    "of such a mean would be), so the ratios of layers and the logarithms are tested, and the mean follows from "
+    "them.",
+    "Batches: two inputs share their network's fate, so a batch is no larger sample than one input.",
+)
+
+if __name__ == "__main__":
+    from experiments.command import main_of
+
+    main_of(__file__)
