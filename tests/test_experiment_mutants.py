@@ -12,6 +12,7 @@ from experiments.runner import load
 QUICK = {"init/kaiming": {"networks": 10}, "init/xavier": {"networks": 8}}
 QUICK |= {"backprop/chain_rule": {"networks": 20, "depth": 12}}
 QUICK |= {"tensors/frobenius": {"networks": 30, "depth": 5, "draws": 300}}
+QUICK |= {"init/fans": {"networks": 30}}
 QUICK |= {"init/shifted_relu": {"networks": 16, "depth": 24}}
 QUICK |= {"depth/finite_width": {"networks": 400, "real": 30, "depth": 20}}
 ALL = [(row, number) for row in ROWS for number in range(len(load(row).MUTANTS))]

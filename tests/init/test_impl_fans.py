@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes
 from torch.nn.init import _calculate_correct_fan, _calculate_fan_in_and_fan_out
 
-from impl.init.fans import fan, fan_in_and_fan_out
+from impl.init.fans import fan, fan_in_and_fan_out, true_fans
 
 CONV = torch.empty(2, 3, 5, 5)
+LAYER = torch.nn.Conv2d(3, 2, 5)
 
 EXAMPLES = {
     "fan_in_and_fan_out": lambda: fan_in_and_fan_out(CONV),
     "fan": lambda: fan(CONV, "fan_out"),
+    "true_fans": lambda: true_fans(LAYER),
 }
 
 
