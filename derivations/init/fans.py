@@ -25,8 +25,8 @@ DERIVATION = Derivation(
     papers=("he2015",),
     section="2.2",
     claim="A fan is a number of terms: of the sum that is one output, or of the sum that is one input's "
-    "gradient. Read off a weight's shape it is right for dense layers that are stored as (out, in), and wrong for "
-    "groups, strides and transposed convolutions.",
+    "gradient. Read off a weight's shape, the fan-in is right for layers that are stored as (out, in); the fan-out is "
+    "wrong for groups and strides, and both are wrong for transposed convolutions.",
     lines=(
         Given(
             "borders",
@@ -59,7 +59,11 @@ DERIVATION = Derivation(
         ),
         Step(
             "telescope",
-            Subs(fan * units(depth - 1) / units(depth), fan, units(0) / units(depth - 1)),
+            Subs(
+                second_moment * units(depth - 1) / units(depth),
+                second_moment,
+                units(0) / units(depth - 1),
+            ),
             units(0) / units(depth),
             why="one more layer cancels the last width: a whole stack with the other fan changes the signal by "
             "$n_0/n_L$ (backwards with the fan-in by its inverse), whatever its depth. That is why either fan will do",
