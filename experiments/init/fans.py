@@ -36,7 +36,7 @@ OTHERS = {"fan_out": "forward", "fan_in": "backward"}  # the direction that a fa
 class Settings(StackSettings):
     """Fourteen layers on small rings, an uneven ReLU stack, and the lesson's first layer."""
 
-    networks: int = 150
+    networks: int = 120
     """Draws of each layer's weights, and independent stacks."""
     size: int = 6
     """Inputs in each dimension of a convolution: a multiple of 6, which all strides divide."""
