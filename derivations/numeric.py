@@ -173,7 +173,7 @@ def _root(node: Root, at: dict[sp.Basic, Any], seed: int) -> Number:
 
 def _undefined_function(node: AppliedUndef, at: dict[sp.Basic, Any], seed: int) -> Number:
     """A positive value that depends only on the function's name, its arguments and the seed."""
-    arguments = [_value(a, at, seed) for a in node.args]
+    arguments = [mp.mpf(_value(a, at, seed)) for a in node.args]  # 0 and 0.0 are one layer
     drawn = Random(f"{seed} {node.func} {[mp.nstr(a, DIGITS) for a in arguments]}")
     return mp.mpf(drawn.uniform(0.3, 3.0))
 

@@ -265,3 +265,9 @@ def test_a_record_that_contradicts_itself_is_none(lie: dict[str, object]) -> Non
     assert not is_record({**found, **lie})
     failed = [{**found["lines"][0], "status": "failed"}, *found["lines"][1:]]
     assert not is_record({**found, "lines": failed})  # verified, and a line that failed
+
+
+def test_a_layer_is_the_same_however_its_number_came_about() -> None:
+    f = sp.Function("f", positive=True)
+    ratio = sp.Product(f(i - 1) / f(i), (i, 1, 1))
+    assert check(Step("one", ratio, f(0) / f(1), why="one factor")).status == "proved"
