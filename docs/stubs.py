@@ -94,6 +94,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments.figures import Picture
+from experiments.mutants import Mutant
 from experiments.settings import StackSettings
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
@@ -130,6 +131,15 @@ PICTURES = (
         caption="FILL IN: what to see.",
         wrong="FILL IN: what one would see if the idea were wrong.",
         alt="FILL IN: what is there, for those who cannot see it.",
+    ),
+)
+
+MUTANTS = (
+    Mutant(
+        "FILL IN: the kind of mistake",
+        "FILL IN: what is wrong, in a few words",
+        "impl.«module»:«idea»",
+        lambda right: right,  # FILL IN: what is wrong, made from what is right
     ),
 )
 
