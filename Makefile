@@ -52,7 +52,7 @@ doubt: $(INSTALLED) ## Try wrong steps, wrong code and hostile files; count what
 fuzz: $(INSTALLED) ## Feed 100,000 damaged inputs to everything that reads (some minutes)
 	@$(PY) tests/test_fuzz.py --inputs 101000
 
-mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? (about an hour)
+mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? (two hours or more)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt mutmut
 	@$(PY) tests/mutation.py
 

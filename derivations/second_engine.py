@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.tensor.indexed import IndexException
 
 from derivations.expectation import Dependent, Law, Mean, Symmetric, Variance
 from derivations.numeric import Undefined, unroll
@@ -28,8 +29,8 @@ def opinion(step: Step) -> tuple[str, str]:
     """``agrees``, ``disagrees`` or ``cannot``, and why. Raises ModuleNotFoundError without SymEngine."""
     try:
         left = [gap for _, case in cases(step) for gap in _gaps(case.lhs, case.rhs)]
-    except (Unreadable, Undefined) as error:
-        return "cannot", str(error)
+    except (Unreadable, Undefined, IndexException) as error:
+        return "cannot", " ".join(str(error).split())
     for gap in left:
         if (numerator := gap.as_numer_denom()[0].expand()) == 0:
             continue
@@ -111,6 +112,9 @@ def _function(expression: sp.Function) -> Expression:
 
 
 def _subs(expression: sp.Subs) -> Expression:
+    for atom in expression.expr.atoms(AppliedUndef, sp.Indexed):
+        if atom.has(*expression.variables):
+            raise Unreadable("a substitution into an index")
     inner = read(expression.expr)
     pairs = zip(expression.variables, expression.point, strict=True)
     return inner.subs({_symbol(variable): read(value) for variable, value in pairs})

@@ -86,25 +86,21 @@ def wrong_tests(_: str, up: str) -> str:
     rows = [
         [
             f"`{one['file']}`",
-            str(one["made"]),
-            str(one["killed"]),
-            str(one["explained"]),
-            _share(one),
+            *(str(one[name]) for name in ("made", "tried", "killed")),
+            f"{100 * one['killed'] / one['tried']:.0f} %" if one["tried"] else "",
         ]
         for one in (*record["files"], {"file": "all", **record["all"]})
     ]
-    return "\n\n".join(
-        [
-            table(["file", "mutants", "killed", "explained", "killed"], rows),
-            '??? note "Survivors, and why they live"\n'
-            + indent("\n".join(f"- {one['number']}: {one['why']}" for one in record["explained"])),
-            _again("make mutants"),
-        ]
-    )
-
-
-def _share(one: dict[str, int]) -> str:
-    return f"{100 * one['killed'] / one['made']:.0f} %" if one["made"] else ""
+    parts = [table(["file", "mutants", "tried", "killed", "of those tried"], rows)]
+    left = record["all"]["made"] - record["all"]["tried"]
+    if left:
+        parts.append(
+            f'!!! warning "Not tried yet: {left:,}"\n    The last campaign was stopped before its end.'
+        )
+    reasons = [f"- {one['number']}: {one['why']}" for one in record["explained"]]
+    reasons += [f"- no reason known: `{one}`" for one in record["unexplained"]]
+    parts.append('??? note "Survivors, and why they live"\n' + indent("\n".join(reasons)))
+    return "\n\n".join([*parts, _again("make mutants")])
 
 
 def hostile_files(_: str, up: str) -> str:

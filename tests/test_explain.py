@@ -74,7 +74,7 @@ def test_a_wrong_step_is_explained_with_its_counterexample() -> None:
 
 
 def test_an_unknown_step_names_those_there_are() -> None:
-    with pytest.raises(UnknownStep, match="it has 1 to 26: centred, dot_product"):
+    with pytest.raises(UnknownStep, match=r"it has 1 to [0-9]+: centred, dot_product"):
         explain(load("init/kaiming"), "99")
     found = run("init/kaiming", "--explain", "99")
     assert (found.returncode, found.stderr.count("\n")) == (2, 1)
@@ -154,7 +154,9 @@ def test_symengine_agrees_with_every_step_that_it_can_read() -> None:
 
 def test_symengine_disagrees_with_wrong_steps() -> None:
     readable = [step for _, step in STEPS if opinion(step)[0] == "agrees"]
-    wrong = [opinion(replace(s, rhs=s.rhs + 1)) for s in readable if not hasattr(s.rhs, "shape")]
+    wrong = [
+        opinion(replace(s, rhs=s.rhs + 1)) for s in readable if not isinstance(s.rhs, sp.MatrixBase)
+    ]
     says = Counter(word for word, _ in wrong)
     assert says["agrees"] == 0
     assert says["disagrees"] > 0.8 * len(wrong)

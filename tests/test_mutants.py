@@ -27,7 +27,11 @@ def test_every_wrong_step_is_rejected_or_says_the_same(row: str) -> None:
     assert not found["survivors"]
     total = totals([found])["all"]
     assert total["made"] >= 10 * len(load(row).steps)
-    assert total["numbers rejected"] + total["numbers undefined"] + total["same"] == total["made"]
+    seen = total["numbers rejected"] + total["numbers undefined"]
+    assert seen + total["numbers accepted"] == total["made"]
+    assert (
+        total["numbers accepted"] <= total["same"]
+    )  # the numbers of some that say the same have no value
     assert total["algebra rejected"] + total["same"] == total["made"]
     assert total["numbers undefined"] <= 0.1 * total["made"]
     assert all(one["why"] for one in found["same"])

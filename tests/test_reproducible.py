@@ -18,7 +18,16 @@ from derivations.record import record
 from derivations.rows import ROOT, ROWS
 from experiments.runner import load, run_row
 
-SMALL = {"networks": 12, "depth": 3, "width": 40, "rivals": 2, "draws": 20, "rows": 6, "columns": 7}
+SMALL = {"real": 4, "batches": 6, "size": 12, "runs": 4, "shapes": 20, "equations": 10}
+SMALL |= {
+    "networks": 12,
+    "depth": 3,
+    "width": 40,
+    "rivals": 2,
+    "draws": 20,
+    "rows": 6,
+    "columns": 7,
+}
 
 
 def small(row: str, **changed: Any) -> Any:
