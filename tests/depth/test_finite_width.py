@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from derivations.depth.finite_width import DERIVATION
+from derivations import load
 from experiments.depth.finite_width import Settings, compare, measure, tables
 from experiments.settings import Unusable
 from experiments.statistics import judge
 
+ROW = "depth/finite_width"
 FEW = Settings(networks=400, real=20, depth=20, width=24)
 
 
@@ -32,18 +33,18 @@ def test_theory_and_measurement_agree(settings: Settings) -> None:
     [(64, -2.0054, 2.037, 43.0), (128, -0.9893, 1.418, 6.79), (512, -0.24492, 0.7013, 1.626)],
 )
 def test_fifty_layers(width: int, log: float, deviation: float, second: float) -> None:
-    drift, variance = (DERIVATION.predict(n)(units=width) for n in ("drift", "log_ratio_variance"))
+    drift, variance = (load(ROW).predict(n)(units=width) for n in ("drift", "log_ratio_variance"))
     assert 50 * drift == pytest.approx(log, rel=1e-4)
     assert math.sqrt(50 * variance) == pytest.approx(deviation, rel=1e-3)
-    assert DERIVATION.predict("second_moment")(depth=50, units=width) == pytest.approx(
+    assert load(ROW).predict("second_moment")(depth=50, units=width) == pytest.approx(
         second, rel=2e-3
     )
 
 
 @pytest.mark.parametrize("width", [20, 50, 200])
 def test_the_leading_order_is_as_good_as_its_next_term(width: int) -> None:
-    exact = DERIVATION.predict("drift")(units=width)
-    leading = DERIVATION.predict("leading_drift")(units=width)
+    exact = load(ROW).predict("drift")(units=width)
+    leading = load(ROW).predict("leading_drift")(units=width)
     assert abs((exact - leading) * width**2 + 49 / 12) < 20 / width  # and the term after it
 
 
