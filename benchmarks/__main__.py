@@ -7,11 +7,13 @@ Writes ``results/benchmarks.json``.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from timeit import Timer
@@ -25,6 +27,7 @@ from torch.nn import functional
 from derivations import load
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
+from experiments.law import BLOCK, Law, constant, sample
 from impl.backprop.layers import Linear, Model, ReLU
 from impl.init.kaiming import kaiming_normal_
 from impl.tensors.frobenius import frobenius_norm
@@ -52,11 +55,13 @@ class Race:
     peer: str
     ours: Callable[[], object]
     theirs: Callable[[], object]
+    our_share: int = 1  # how many units of work one call does; seconds are those of one unit
+    their_share: int = 1
 
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds a call, and the median and quartiles of ours / theirs over the rounds."""
+    """Seconds a call (or a unit of its work), and the median and quartiles of ours / theirs over the rounds."""
 
     name: str
     peer: str
@@ -80,7 +85,7 @@ def races(examples: int) -> list[Race]:
     ]
     for size in (5, 1024):
         found.append(norm_race(torch.randn(size, size)))
-    return [*found, *backward_races(examples)]
+    return [*found, *backward_races(examples), *law_races()]
 
 
 def norm_race(matrix: torch.Tensor) -> Race:
@@ -117,15 +122,47 @@ def backward_races(examples: int) -> list[Race]:
     ]
 
 
+def law_races(width: int = 512, depth: int = 20) -> list[Race]:
+    """The norms of a deep ReLU stack, a layer of a network: drawn from their law, and with weights."""
+    law, several = Law(constant(width, depth), math.sqrt(2)), 4 * BLOCK
+
+    def drawn(both: bool) -> None:
+        sample(law, networks=several, seed=0, both=both, workers=1)
+
+    def with_weights(both: bool) -> None:
+        x = signal = torch.randn(width, requires_grad=both)
+        for _ in range(depth):
+            weights = torch.randn(width, width) * math.sqrt(2 / width)
+            signal = functional.relu(weights @ signal)
+            signal.detach().square().mean()
+        if both:
+            (gradient,) = torch.autograd.grad(signal, x, torch.randn(width))
+            gradient.square().mean()
+
+    peer = "a loop with fresh weights in torch"
+    return [
+        Race(
+            f"norms {way}, a layer of {width}",
+            peer,
+            partial(drawn, both),
+            partial(with_weights, both),
+            several * depth,
+            depth,
+        )
+        for way, both in (("forwards", False), ("both ways", True))
+    ]
+
+
 def run(race: Race, rounds: int) -> Result:
     """Time both in turn, so that whatever slows the machine down slows down both."""
     ours, theirs = Timer(race.ours), Timer(race.theirs)
     slower = max(timer.timeit(2) / 2 for timer in (ours, theirs))
     calls = max(1, int(LEAST / slower))
-    pairs = [(ours.timeit(calls) / calls, theirs.timeit(calls) / calls) for _ in range(rounds)]
+    mine, peers = calls * race.our_share, calls * race.their_share
+    pairs = [(ours.timeit(calls) / mine, theirs.timeit(calls) / peers) for _ in range(rounds)]
     low, ratio, high = quantiles(a / b for a, b in pairs)
-    mine, peer = (median(column) for column in zip(*pairs, strict=True))
-    return Result(race.name, race.peer, mine, peer, ratio, low, high)
+    our, their = (median(column) for column in zip(*pairs, strict=True))
+    return Result(race.name, race.peer, our, their, ratio, low, high)
 
 
 def verification() -> dict[str, float]:
@@ -144,9 +181,9 @@ def show(results: list[Result], seconds: dict[str, float]) -> None:
     table = Table("", "ours", "peer", "ratio", "quartiles", box=None)
     for result in results:
         times = [f"{value * 1e3:.3g} ms" for value in (result.ours, result.theirs)]
-        spread = f"{result.low:.2f} – {result.high:.2f}"
+        spread = f"{result.low:.3g} – {result.high:.3g}"
         name = f"{result.name}\n[dim]{result.peer}[/]"
-        table.add_row(name, *times, f"{result.ratio:.2f}", spread)
+        table.add_row(name, *times, f"{result.ratio:.3g}", spread)
     console.print(table)
     table = Table("verification", "seconds", box=None)
     for row, value in seconds.items():
