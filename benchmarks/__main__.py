@@ -139,7 +139,7 @@ def law_races(width: int = 512, depth: int = 20) -> list[Race]:
             (gradient,) = torch.autograd.grad(signal, x, torch.randn(width))
             gradient.square().mean()
 
-    peer = "a loop with fresh weights in torch"
+    peer = "torch.randn and a loop over layers"
     return [
         Race(
             f"norms {way}, a layer of {width}",

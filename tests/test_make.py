@@ -164,7 +164,7 @@ def test_benchmarks_write_their_numbers(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
     benchmarks.main()
     numbers = json.loads(out.read_text(encoding="utf-8"))
-    assert len(numbers["races"]) == 5
+    assert len(numbers["races"]) == 7
     for race in numbers["races"]:
         assert race["peer"].startswith("torch.")
         assert race["low"] <= race["ratio"] <= race["high"]
