@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Derivative, Sum
+from sympy import Derivative, Subs, Sum
 
 from derivations.expectation import Independent, Mean
 from derivations.notation import symbols
@@ -11,9 +11,11 @@ from derivations.proof import Derivation, Given, Prediction, Step
 
 rows, columns, entry, batch = symbols("harris2020", "rows columns entry batch")
 output, output_mean, target_mean = symbols("harris2020", "output output_mean target_mean")
+(output_var,) = symbols("harris2020", "output_var")
 target_var, noise_var, slope = symbols("harris2020", "target_var noise_var slope")
 
 i, j = sp.symbols("i j", integer=True, positive=True)
+output_square, target_square = sp.symbols("q_o q_t", nonnegative=True)
 g, c, o, t, e = (sp.IndexedBase(n) for n in ("gradient", "other", "output", "target", "e"))
 
 ROWS = ((rows, (1, 2, 3)),)
@@ -73,6 +75,17 @@ DERIVATION = Derivation(
             cases=PAIRS,
         ),
         Step(
+            "all_pairs_of_a_batch",
+            Subs(
+                output_square - 2 * output_mean * target_mean + target_square,
+                (output_square, target_square),
+                (output_var + output_mean**2, target_var + target_mean**2),
+            ),
+            output_var + target_var + (output_mean - target_mean) ** 2,
+            why="the same in the batch's own means and variances (divided by $N$), for any $N$: a mean square $q$ is a "
+            "variance plus a squared mean. Nothing here is random",
+        ),
+        Step(
             "trap_gradient",
             Derivative(Sum((output - t[j]) ** 2, (j, 1, batch)) / batch**2, output),
             2 * (output - mean(t)) / batch,
@@ -108,6 +121,11 @@ DERIVATION = Derivation(
         ),
     ),
     predictions=(
+        Prediction(
+            "batch_trap_loss",
+            "all_pairs_of_a_batch",
+            "Mean square over all pairs of one batch, from its own means and variances.",
+        ),
         Prediction("trap_loss", "trap_loss", "Expected mean square over all pairs of a batch."),
         Prediction("paired_loss", "paired_loss", "Mean square of an output minus its own target."),
     ),

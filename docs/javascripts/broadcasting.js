@@ -3,17 +3,19 @@
   const place = document.getElementById("stretching");
   if (!place) return;
   place.innerHTML = `
-    <p><label>First shape <input id="shape-a" value="4 1" inputmode="numeric" size="8"></label>
-    <label>Second shape <input id="shape-b" value="3" inputmode="numeric" size="8"></label></p>
+    <p><label>First shape <input id="shape-a" value="4, 1" size="8" autocomplete="off"></label>
+    <label>Second shape <input id="shape-b" value="3" size="8" autocomplete="off"></label></p>
     <div id="stretching-result" aria-live="polite"></div>`;
   const fields = ["shape-a", "shape-b"].map((id) => document.getElementById(id));
   const result = document.getElementById("stretching-result");
 
+  // Whole numbers between commas or spaces, in brackets or without; null for anything else, such as -1.
   const read = (text) => {
-    const words = text.split(/[^0-9]+/).filter(Boolean).map(Number);
-    return words.length <= 4 && words.every((n) => n <= 999) ? words : null;
+    const words = text.replace(/[()[\],]/g, " ").split(/\s+/).filter(Boolean);
+    return words.length <= 4 && words.every((word) => /^\d{1,3}$/.test(word)) ? words.map(Number) : null;
   };
-  const strides = (shape) => shape.map((_, k) => shape.slice(k + 1).reduce((a, b) => a * b, 1));
+  const entries = (shape) => shape.reduce((a, b) => a * b, 1);
+  const strides = (shape) => shape.map((_, k) => entries(shape.slice(k + 1).map((n) => Math.max(n, 1))));
   const padded = (values, count, filler) => [...Array(count - values.length).fill(filler), ...values];
   const row = (head, cells) => `<tr><th scope="row">${head}</th>${cells.map((c) => `<td>${c}</td>`).join("")}</tr>`;
 
@@ -31,13 +33,14 @@
       }
       lines.push(`<tr>${cells.join("")}</tr>`);
     }
-    return `<table class="shape"><caption>${name}, stretched to (${whole.join(", ")})</caption>${lines.join("")}</table>`;
+    const cut = height > 8 || width > 8 ? ", its corner" : "";
+    return `<table class="shape"><caption>${name}, stretched to (${whole.join(", ")})${cut}</caption>${lines.join("")}</table>`;
   };
 
   const show = () => {
     const shapes = fields.map((field) => read(field.value));
     if (shapes.includes(null)) {
-      result.innerHTML = "<p>At most four sizes, each at most 999.</p>";
+      result.innerHTML = "<p>Write a shape as 4, 1: at most four whole numbers, each from 0 to 999.</p>";
       return;
     }
     const count = Math.max(...shapes.map((s) => s.length));
@@ -58,6 +61,8 @@
       return;
     }
     text += row("stride of first", steps[0]) + row("stride of second", steps[1]) + "</table>";
+    const stored = shapes.map((s, k) => `the ${["first", "second"][k]} stores ${entries(s)} and shows ${entries(whole)}`);
+    text += `<p>Entries: ${stored.join("; ")}.</p>`;
     if (count <= 2) text += table("a", shapes[0], steps[0], whole) + table("b", shapes[1], steps[1], whole);
     result.innerHTML = text;
   };

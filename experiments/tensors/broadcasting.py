@@ -69,6 +69,9 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     for number in track(range(settings.draws), description="batches"):
         output, target = _batch(settings, stream)
         rows.append(("all pairs", number, float(_trap(output, target).square().mean())))
+        for name, values in (("output", output), ("target", target)):
+            rows.append((f"{name}_mean", number, float(values.mean())))
+            rows.append((f"{name}_var", number, float(values.var(correction=0))))
         rows.append(("own target", number, float((output - target).square().mean())))
     fitted = _fit(settings)
     for name, values in fitted.items():
@@ -77,9 +80,10 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
 
 
 def _errors(stream: Generator) -> dict[str, float]:
-    """The largest differences from torch, for one random pair of shapes."""
+    """The largest differences from torch, and from a difference quotient, for one random pair of shapes."""
     import torch
 
+    from impl.backprop.chain_rule import central_difference
     from impl.tensors import broadcasting
 
     a, b = (torch.randn(shape, dtype=torch.float64, generator=stream) for shape in _shapes(stream))
@@ -89,13 +93,20 @@ def _errors(stream: Generator) -> dict[str, float]:
     stretched = float((copy - a.expand(shape)).abs().max())
     gradient = torch.randn(shape, dtype=torch.float64, generator=stream)
     leaf = a.clone().requires_grad_()
-    (theirs,) = torch.autograd.grad((leaf * b * gradient).sum(), leaf)
-    ours = broadcasting.unbroadcast(gradient * broadcasting.broadcast_to(b, shape), a.shape)
-    scale = max(1.0, float(theirs.abs().max()))
+    (theirs,) = torch.autograd.grad(((leaf * b).sin() * gradient).sum(), leaf)
+    wide = broadcasting.broadcast_to(b, shape)
+    each = gradient * (copy * wide).cos() * wide  # the gradient of every copy
+    ours = broadcasting.unbroadcast(each, a.shape)
+    way = torch.randn(a.shape, dtype=torch.float64, generator=stream)
+    slope = central_difference(
+        lambda t: (((a + t * way) * b).sin() * gradient).sum(), a.new_zeros(())
+    )
+    scale = max(1.0, float(each.abs().sum()))
     return {
         "wrong shapes": wrong,
         "stretched": stretched,
         "gradient": float((ours - theirs).abs().max()) / scale,
+        "slope": abs(float((ours * way).sum() - slope)) / scale,
     }
 
 
@@ -157,7 +168,13 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
         exact_value(float(values["wrong shapes"].sum()), 0, 0, statistic="wrong shapes"),
         exact_value(float(values["stretched"].max()), 0, 0, statistic="stretched / torch"),
         exact_value(float(values["gradient"].max()), 0, 1e-13, statistic="gradient / autograd"),
+        exact_value(float(values["slope"].max()), 0, 1e-8, statistic="gradient / differences"),
     ]
+    moments = ("output_mean", "output_var", "target_mean", "target_var")
+    own_moments = {name: values[name].to_numpy() for name in moments}
+    expected = DERIVATION.predict("batch_trap_loss")(**own_moments)
+    error = abs(values["all pairs"].to_numpy() - expected) / expected.clip(1)
+    found.append(exact_value(float(error.max()), 0, 1e-12, statistic="all pairs, identity"))
     known = {
         "output_mean": settings.output_mean,
         "target_mean": settings.target_mean,
