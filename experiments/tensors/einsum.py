@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     from experiments.statistics import Comparison
 
 LETTERS = "abcdef"
+HIDDEN = (2, 3)  # sizes under "..."
 OUTER = 4  # sizes of the letters that the output of a contraction keeps
 
 
@@ -105,19 +106,33 @@ def _error(ours: Tensor, theirs: Tensor) -> float:
 
 
 def _problem(stream: Generator) -> tuple[str, list[Tensor]]:
-    """Two operands of up to three letters, of which some repeat, and an output of some of them."""
+    """One to three operands of up to three letters, some of which repeat, and an output of some of them.
+
+    One operand in four has "..." somewhere, for up to two dimensions; some sizes are 1, to be stretched.
+    """
     import torch
 
     def number(below: int) -> int:
         return int(torch.randint(below, (), generator=stream))
 
     sizes = {letter: 1 + number(3) for letter in LETTERS}
-    terms = ["".join(LETTERS[number(len(LETTERS))] for _ in range(number(4))) for _ in range(2)]
-    there = sorted(set("".join(terms)))
-    order = torch.randperm(len(there), generator=stream).tolist()
-    kept = "".join(there[place] for place in order[: number(len(there) + 1)])
+    terms, shapes, there = [], [], set[str]()
+    for _ in range(1 + number(3)):
+        term = [LETTERS[number(len(LETTERS))] for _ in range(number(4))]
+        there |= set(term)
+        one = {letter: 1 if number(6) == 0 else size for letter, size in sizes.items()}
+        shape = [one[letter] for letter in term]
+        if number(4) == 0:
+            place = number(len(term) + 1)
+            hidden = [1 if number(3) == 0 else size for size in HIDDEN[number(3) :]]
+            term[place:place], shape[place:place] = ["..."], hidden
+            there.add("...")
+        terms.append("".join(term))
+        shapes.append(shape)
+    names = sorted(there)
+    order = torch.randperm(len(names), generator=stream).tolist()
+    kept = "".join(names[place] for place in order[: number(len(names) + 1)])
     equation = ",".join(terms) + ("" if number(4) == 0 else f"->{kept}")
-    shapes = [[sizes[letter] for letter in term] for term in terms]
     return equation, [torch.randn(s, dtype=torch.float64, generator=stream) for s in shapes]
 
 
@@ -199,6 +214,23 @@ def _mean_for_sum(right: Any) -> Any:
     return summed
 
 
+def _two_of_three(right: Any) -> Any:
+    return lambda equation, *operands: right(
+        equation, *operands[:2], *(operand * 0 + 1 for operand in operands[2:])
+    )
+
+
+def _from_the_left(right: Any) -> Any:
+    """Dimensions under "..." meet from the left, which differs if one operand has fewer of them."""
+
+    def named(*given: Any) -> Any:
+        found = right(*given)
+        first = min((label for label, _ in found if isinstance(label, int)), default=0)
+        return [(x - first - 9 if isinstance(x, int) else x, at) for x, at in found]
+
+    return named
+
+
 def _swapped(right: Any) -> Any:
     return lambda equation, gradient, *operands: [
         g if g.dim() < 2 or g.shape[0] != g.shape[1] else g.transpose(0, 1)
@@ -209,6 +241,10 @@ def _swapped(right: Any) -> Any:
 MUTANTS = (
     Mutant("wrong output", "its first two axes are swapped", f"{CODE}einsum", _reversed_output),
     Mutant("wrong sum", "a mean for a sum", f"{CODE}_summed", _mean_for_sum),
+    Mutant("wrong product", "the third operand is left out", f"{CODE}einsum", _two_of_three),
+    Mutant(
+        "wrong dots", "counted from the first", "impl.tensors.subscripts:_named", _from_the_left
+    ),
     Mutant(
         "wrong diagonal",
         "a letter twice walks along its first axis",
@@ -230,7 +266,7 @@ MUTANTS = (
 )
 
 BLIND = (
-    'Equations with "...", with more than two operands, and sizes of zero: the tests see to those.',
+    "Sizes of zero, other types than float64, and equations that are wrong: the tests see to those.",
     "Speed: each product is written out before it is summed, which a matrix product avoids.",
 )
 

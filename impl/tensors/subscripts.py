@@ -113,7 +113,9 @@ def _shown(label: Label) -> str:
 
 
 def _complain(equation: str, place: int, why: str) -> NoReturn:
-    raise ValueError(f"einsum: {why}\n  {equation}\n  {' ' * place}^")
+    # a tab or the end of a line would move what follows away from the finger
+    shown = "".join(symbol if symbol.isprintable() else "?" for symbol in equation)
+    raise ValueError(f"einsum: {why}\n  {shown}\n  {' ' * place}^")
 
 
 def sizes_of(inputs: Sequence[Labels], operands: Sequence[Tensor]) -> dict[Label, int]:

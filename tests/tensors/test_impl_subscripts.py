@@ -63,6 +63,14 @@ def test_complaints_point_at_the_place(
     assert str(caught.value) == f"einsum: {why}\n  {equation}\n  {' ' * finger}^"
 
 
+def test_a_tab_or_a_new_line_does_not_move_the_finger() -> None:
+    with pytest.raises(ValueError, match=r"^einsum: ") as caught:
+        parse("ij,\njk\t", (A, B))
+    assert str(caught.value) == (
+        "einsum: '\\n' is no letter, comma, arrow or '...'\n  ij,?jk?\n  " + " " * 3 + "^"
+    )
+
+
 def test_a_size_of_one_gives_way() -> None:
     assert sizes_of([("i", "j"), ("j", "i")], [torch.zeros(1, 3), torch.zeros(3, 4)]) == {
         "i": 4,
