@@ -104,9 +104,9 @@ def _aligned(
     shape, strides = [], []
     for place, label in enumerate(wanted):
         size, stride = known.get(label, (1, 0))
-        stretched = sizes is not None and size == 1 != sizes[place]
-        shape.append(sizes[place] if sizes is not None and stretched else size)
-        strides.append(0 if stretched else stride)
+        whole = sizes[place] if sizes is not None and size == 1 else size
+        shape.append(whole)
+        strides.append(stride if whole == size else 0)
     return tensor.as_strided(shape, strides, tensor.storage_offset())
 
 

@@ -22,7 +22,8 @@ def parse(equation: str, operands: Sequence[Tensor]) -> tuple[list[Labels], Labe
     """
     terms, output = _terms(equation)
     if len(terms) != len(operands):
-        place = max((at for term in terms for _, at in term), default=0)
+        last = max((at for term in terms for _, at in term), default=0)
+        place = _start(equation, len(operands)) if len(terms) > len(operands) else last
         _complain(equation, place, f"{len(terms)} terms for {len(operands)} operands")
     inputs: list[Labels] = []
     sizes: dict[Label, int] = {}
@@ -85,7 +86,7 @@ def _named(
     rest = dimensions - letters
     has_dots = letters < len(term)
     if rest < 0 or (rest > 0 and not has_dots):
-        place = term[-1][1] if term else max(0, len(equation) - 1)
+        place = term[-1][1] if term else _start(equation, number)
         _complain(
             equation, place, f"{letters} letters for {dimensions} dimensions of operand {number}"
         )
@@ -106,6 +107,11 @@ def _output(
             _complain(equation, at, f"{name!r} is twice in the output")
         found += dots if name == "..." else [name]
     return tuple(found)
+
+
+def _start(equation: str, number: int) -> int:
+    """Where a term begins, even if nothing is in it."""
+    return sum(len(term) + 1 for term in equation.split(",")[:number])
 
 
 def _shown(label: Label) -> str:
