@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from derivations import load
 from derivations.rows import ROOT
-from derivations.tensors.broadcasting import DERIVATION
 from docs import katex
 from experiments.settings import Unusable
 from experiments.statistics import judge
@@ -41,7 +41,7 @@ def test_theory_and_measurement_agree(settings: Settings) -> None:
 
 
 def test_torchs_own_loss_over_all_pairs_is_the_predicted_one() -> None:
-    predict = DERIVATION.predict("batch_trap_loss")
+    predict = load("tensors/broadcasting").predict("batch_trap_loss")
     for batch in (1, 2, 37):
         output, target = 3 * torch.randn(2, batch, dtype=torch.float64) + 1
         with pytest.warns(UserWarning, match="will likely lead to incorrect results"):
