@@ -66,11 +66,13 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     import pandas as pd
     import torch
 
+    from derivations.init.kaiming import DERIVATION as KAIMING
     from experiments import law
     from experiments.stack import random_stream
     from impl.depth import finite_width
 
-    drawn = law.log_mean_squares(settings.widths, math.sqrt(2), settings.networks, settings.seed)
+    gain = float(KAIMING.predict("gain")(negative_slope=0))
+    drawn = law.log_mean_squares(settings.widths, gain, settings.networks, settings.seed)
     real = np.full((settings.depth + 1, settings.real), -np.inf)
     real[0] = 0.0
     for network in track(range(settings.real), description="real networks"):

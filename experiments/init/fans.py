@@ -61,7 +61,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     import pandas as pd
 
     from experiments import lesson
-    from experiments.fan_layers import layers, measure_layer
+    from experiments.init._fan_layers import layers, measure_layer
     from experiments.passes import Stack
     from experiments.ratios import measure_ratios
     from experiments.stack import one_thread_each
@@ -87,7 +87,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     """Counts and true_fans exactly; ratios of mean squares layer by layer; the stack; the lesson."""
     from derivations.init.fans import DERIVATION
     from experiments import lesson
-    from experiments.fan_layers import DIRECTIONS, layers, theory
+    from experiments.init._fan_layers import DIRECTIONS, layers, theory
     from experiments.statistics import exact_value, mean_value
 
     ratio, found = DERIVATION.predict("ratio"), []
@@ -169,7 +169,7 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     import pandas as pd
 
     from experiments import lesson
-    from experiments.fan_layers import DIRECTIONS, KINDS, layers, theory
+    from experiments.init._fan_layers import DIRECTIONS, KINDS, layers, theory
 
     rows = []
     for name, layer in layers().items():
@@ -191,7 +191,7 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
     """A line for each layer: the mean square with the true fan, and with torch's."""
-    from experiments.fan_layers import DIRECTIONS, KINDS
+    from experiments.init._fan_layers import DIRECTIONS, KINDS
 
     axes = figure.subplots()
     names = list(data["layer"].unique())

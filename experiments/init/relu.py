@@ -81,7 +81,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     import pandas as pd
     import torch
 
-    from experiments import rectified_products
+    from experiments.init import _rectified_products as rectified_products
     from experiments.stack import one_thread_each, random_stream
     from impl.init import relu
 
@@ -103,7 +103,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     """Each moment for each slope, and each of the lesson's numbers, against the derivation's."""
     from derivations.init.relu import DERIVATION
-    from experiments import rectified_products
+    from experiments.init import _rectified_products as rectified_products
     from experiments.statistics import mean_value
 
     found = []
@@ -126,7 +126,7 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     import pandas as pd
 
     from derivations.init.relu import DERIVATION
-    from experiments import rectified_products
+    from experiments.init import _rectified_products as rectified_products
 
     rows = []
     for name in ORDERS:

@@ -7,9 +7,8 @@ layer, and with the gain and the constant of mean 0 and variance 1; and repeats 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from experiments.figures import Picture
 from experiments.mutants import Mutant
@@ -20,11 +19,8 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.passes import Stack
     from experiments.stack import Track
     from experiments.statistics import Comparison
-
-DEEP = 20  # layers after which 0.363 to this power, 1e-9, is left of how a stack began
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,38 +61,19 @@ class Settings:
         return tuple(narrow if layer % 2 else self.width for layer in range(self.depth + 1))
 
 
-class Case(NamedTuple):
-    """A stack: the gain of its weights, and the constant after its rectifiers."""
-
-    gain: float
-    shift: float
-
-
-def cases() -> dict[str, Case]:
-    """The stacks by name; ``plain`` is only shown."""
-    from impl.init import shifted_relu
-
-    kaimings, unit = math.sqrt(2), shifted_relu.unit_gain()
-    return {
-        "lesson": Case(kaimings, 0.5),
-        "centred": Case(kaimings, shifted_relu.centring_shift(kaimings)),
-        "unit": Case(unit, shifted_relu.centring_shift(unit)),
-        "plain": Case(kaimings, 0.0),
-    }
-
-
 def measure(settings: Settings, track: Track) -> pd.DataFrame:
     """Mean square and mean of every layer, the gradients' ratios, and the lesson's numbers."""
     import pandas as pd
 
-    from experiments import shifted_lesson
+    from experiments.init import _shifted_lesson as shifted_lesson
+    from experiments.init._shifted_stacks import cases, fill, one_network
     from experiments.passes import Stack, Weights
     from experiments.stack import one_thread_each, random_stream
 
     rows: list[tuple[str, str, int, int, float]] = []
     with one_thread_each():
         for number, (name, case) in enumerate(cases().items()):
-            stack = Stack(settings.widths, _fill(case.gain))
+            stack = Stack(settings.widths, fill(case.gain))
             weights = Weights(stack, "cpu", twice=True)
             networks = settings.rivals if name == "plain" else settings.networks
             for network in track(range(networks), description=name):
@@ -110,49 +87,14 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     return pd.concat(samples, ignore_index=True)
 
 
-def _fill(gain: float) -> Callable[..., Any]:
-    from impl.init import kaiming
-
-    def fill(weights: Any, stream: Any) -> object:
-        filled = kaiming.kaiming_normal_(weights, nonlinearity="linear", generator=stream)
-        return filled.mul_(gain)
-
-    return fill
-
-
-def one_network(
-    stack: Stack, weights: Any, shift: float, start: float, stream: Any
-) -> list[tuple[str, int, float]]:
-    """Statistic, layer and value: forwards and, for a Gaussian cotangent, backwards."""
-    import numpy as np
-    import torch
-
-    from experiments import passes
-    from impl.init import shifted_relu
-
-    x = torch.randn(1, stack.widths[0], generator=stream)
-    x *= math.sqrt(start) / x.square().mean().sqrt()
-    found, preactivations = [("mean square", 0, float(passes.mean_square(x)[0]))], []
-    for layer in range(1, stack.depth + 1):
-        z = x @ weights.draw(layer, stream).T
-        x = shifted_relu.shifted_relu(z, shift)
-        preactivations.append(z)
-        found.append(("mean square", layer, float(passes.mean_square(x)[0])))
-        found.append(("mean", layer, float(x.double().mean())))
-    cotangent = torch.randn(1, stack.widths[-1], generator=stream)
-    logs = passes.backwards(stack, weights, cotangent, preactivations, stream)[:, 0]
-    with np.errstate(invalid="ignore"):  # a gradient that has died; compare() deals with it
-        ratios = np.exp2(logs[1:-1] - logs[2:])
-    return found + [("gradient", layer, float(r)) for layer, r in enumerate(ratios, 2)]
-
-
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     """Each layer given the one before, the deep mean, the gradients, the constants, the lesson."""
     from derivations.init.shifted_relu import DERIVATION
-    from experiments import shifted_lesson
+    from experiments.init import _shifted_lesson as shifted_lesson
+    from experiments.init import _shifted_stacks as stacks
     from experiments.statistics import exact_value
 
-    unit, chosen = DERIVATION.predict("unit_gain")(), cases()
+    unit, chosen = DERIVATION.predict("unit_gain")(), stacks.cases()
     constants = {
         "centring shift": (
             chosen["centred"].shift,
@@ -164,68 +106,8 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     found = [exact_value(v, float(p), 1e-14, statistic=n) for n, (v, p) in constants.items()]
     for name, case in chosen.items():
         if name != "plain":
-            found += _compare_stack(samples[samples["input"] == name], name, case, settings)
+            found += stacks.compare(samples[samples["input"] == name], name, case, settings.widths)
     return found + (shifted_lesson.compare(samples, settings.data) if settings.draws else [])
-
-
-def _compare_stack(
-    samples: pd.DataFrame, name: str, case: Case, settings: Settings
-) -> list[Comparison]:
-    """One stack. What a layer does is exact at any width if it is told the layer before."""
-    import numpy as np
-
-    from derivations.init.shifted_relu import DERIVATION
-    from experiments.statistics import mean_of_squares, mean_value
-
-    squares, means = (
-        samples[samples["statistic"] == s].pivot(
-            index="network", columns="layer", values="measured"
-        )
-        for s in ("mean square", "mean")
-    )
-    before, after = squares.to_numpy()[:, :-1], squares.to_numpy()[:, 1:]
-    given = {"gain": case.gain, "shift": case.shift, "second_moment": before}
-    expected = DERIVATION.predict("second_moment")(**given)
-    variance = DERIVATION.predict("spread")(**given, units=np.array(settings.widths[1:]))
-    offsets = means.to_numpy() - DERIVATION.predict("mean")(**given)
-    with np.errstate(divide="ignore", invalid="ignore"):  # judge() deals with what is not finite
-        ratios, strays = after / expected, (after - expected) / np.sqrt(variance)
-        drifts = settings.depth * strays.mean(axis=1) ** 2
-    told, where = "mean square given the last", {"input": name, "order": 2}
-    found = [mean_value(ratios.mean(axis=1), 1.0, statistic=told, **where)]
-    for layer in range(settings.depth):
-        where["layer"] = layer + 1
-        found.append(mean_value(ratios[:, layer], 1.0, statistic=told, **where))
-    found += [
-        mean_value((strays**2).mean(axis=1), 1.0, statistic="its spread", input=name),
-        mean_of_squares(drifts, 1.0, 2 + 2 / settings.depth, statistic="its drift", input=name),
-        mean_value(offsets.mean(axis=1), 0.0, statistic="mean given the last", input=name),
-    ]
-    deep = [layer for layer in range(1, settings.depth + 1) if layer > DEEP]
-    if name != "unit" and deep:
-        fixed = {"deep mean": means, "deep root mean square": squares**0.5}
-        for (statistic, values), prediction in zip(
-            fixed.items(), ("fixed_mean", "fixed_point"), strict=True
-        ):
-            value = float(DERIVATION.predict(prediction)(shift=case.shift))
-            sample = values[deep].mean(axis=1)
-            found.append(mean_value(sample, value, statistic=statistic, input=name, order=1))
-    return found + _compare_gradients(samples[samples["statistic"] == "gradient"], case, settings)
-
-
-def _compare_gradients(samples: pd.DataFrame, case: Case, settings: Settings) -> list[Comparison]:
-    from derivations.init.kaiming import DERIVATION as KAIMING
-    from derivations.init.shifted_relu import DERIVATION
-    from experiments.ratios import compare_ratios
-
-    ratio, spread = DERIVATION.predict("gradient"), KAIMING.predict("ratio_variance")
-
-    def at(layer: int) -> tuple[float, float]:
-        fan_in, fan_out = settings.widths[layer - 1 : layer + 1]
-        expected = ratio(gain=case.gain, fan_in=fan_in, fan_out=fan_out)
-        return float(expected), float(spread(units=fan_in, negative_slope=0))
-
-    return compare_ratios(samples, at, by_layer=False) if len(samples) else []
 
 
 def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:
@@ -233,7 +115,8 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     import pandas as pd
 
     from derivations.init.shifted_relu import DERIVATION
-    from experiments import shifted_lesson
+    from experiments.init import _shifted_lesson as shifted_lesson
+    from experiments.init._shifted_stacks import cases
 
     predict = {n: DERIVATION.predict(n) for n in ("mean", "variance", "second_moment")}
     rows = []

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from derivations import load
-from experiments.fan_layers import layers, theory
+from experiments.init._fan_layers import layers, theory
+from experiments.init._ring import apply
 from experiments.init.fans import Settings, compare, measure, tables
-from experiments.ring import apply
 from experiments.settings import Unusable
 from experiments.statistics import judge
 from impl.init.fans import true_fans

@@ -10,7 +10,7 @@ import torch
 from torch import float64, nn
 
 from derivations.init.fans import DERIVATION
-from experiments.ring import apply
+from experiments.init._ring import apply
 from experiments.stack import random_stream
 from impl.init import fans, kaiming
 
