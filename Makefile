@@ -50,10 +50,10 @@ doubt: $(INSTALLED) ## Try wrong steps, wrong code and hostile files; count what
 	@$(MAKE) --no-print-directory fuzz
 
 fuzz: $(INSTALLED) ## Feed 100,000 damaged inputs to everything that reads (some minutes)
-	@$(PY) tests/test_fuzz.py --inputs 101000
+	@$(PY) tests/test_fuzz.py
 
 mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? (two hours or more)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt mutmut
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"
 	@$(PY) tests/mutation.py
 
 experiments: $(INSTALLED) ## Run the experiments that changed since their last result

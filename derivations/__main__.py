@@ -84,9 +84,16 @@ def main() -> int:
 
 
 def _explain(row: str, options: Options) -> int:
-    from derivations.explain import explain, show
+    from derivations.explain import UnknownStep, explain, show
+    from derivations.record import problem
 
-    found = explain(_loaded(row), options.explain, seed=options.seed, points=options.points)
+    derivation = _loaded(row)
+    try:
+        found = explain(derivation, options.explain, seed=options.seed, points=options.points)
+    except UnknownStep:
+        raise
+    except Exception as error:  # whatever a reader's own step does to the engine
+        raise ValueError(f"{row} cannot be explained: {problem(error)}") from None
     if options.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:

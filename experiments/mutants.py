@@ -1,6 +1,7 @@
 """Would an experiment notice? Each is run on implementations that are wrong, one at a time, at its default size.
 
-``python -m experiments.mutants`` runs every mutant that a row's ``MUTANTS`` lists. Each must make the experiment
+``python -m experiments.mutants`` runs every mutant that a row's ``MUTANTS`` lists, with the default settings (``BARE``
+names those that only serve a figure, and leaves them out). Each must make the experiment
 disagree; one that cannot be seen says why, in ``unseen``, and must then agree. The counts go to docs/counts.
 """
 
@@ -102,6 +103,9 @@ def main() -> int:
     except UnknownRow as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    from rich.console import Console
+    from rich.progress import track
+
     from derivations.record import write_record
     from experiments.runner import load
 
@@ -110,8 +114,13 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = []
-        for each in pool.map(trial, *zip(*jobs, strict=True)):
-            _show(each)
+        work = pool.map(trial, *zip(*jobs, strict=True))
+        console = Console(highlight=False, soft_wrap=True)
+        quiet = not console.is_terminal
+        for each in track(
+            work, "wrong code", len(jobs), console=console, transient=True, disable=quiet
+        ):
+            console.print(_line(each), markup=False)
             found.append(each)
     if not options.rows:
         write_record(COUNTS, {"found": found, "fingerprints": {row: current(row) for row in rows}})
@@ -126,14 +135,11 @@ def current(row: str) -> str:
     return fingerprint(row, deciding(load(row).Settings()))
 
 
-def _show(found: dict[str, Any]) -> None:
+def _line(found: dict[str, Any]) -> str:
     mark = "  " if found["expected"] else "✗ "
     what = f"{found['kind']}: {found['name']}" if found["kind"] else "as it is"
     why = f" (unseen: {found['unseen']})" if found["unseen"] else ""
-    print(
-        f"{mark}{found['row']:<20} {what:<60} {found['verdict']}, {found['detail']}{why}",
-        flush=True,
-    )
+    return f"{mark}{found['row']:<20} {what:<60} {found['verdict']}, {found['detail']}{why}"
 
 
 if __name__ == "__main__":

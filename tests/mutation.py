@@ -17,6 +17,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import tyro
+
 from derivations.record import write_record
 from derivations.rows import ROOT
 
@@ -51,9 +53,13 @@ REASONS: tuple[tuple[str, str], ...] = (
 )
 
 
-def main() -> int:
-    """Run mutmut (unless --count), and count."""
-    if "--count" not in sys.argv:
+def main(count: bool = False) -> int:
+    """Change our code, one place at a time, and see if a test fails; put the counts on record.
+
+    Args:
+        count: Only count what earlier runs did.
+    """
+    if not count:
         subprocess.run([sys.executable, "-m", "mutmut", "run", "--max-children", "2"], cwd=ROOT)
     files, survivors = [], []
     for path in sorted(COPIES.rglob("*.py.meta")):
@@ -66,19 +72,19 @@ def main() -> int:
         count_of = {"made": len(codes), "tried": len(tried), "killed": len(tried) - len(lives)}
         files.append({"file": name, **count_of, "explained": 0})
         survivors += [(files[-1], text) for text in changes(path.with_suffix(""), lives)]
-    count: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     unexplained = []
     for file, text in survivors:
         reason = next((why for pattern, why in REASONS if re.search(pattern, text)), None)
         if reason:
-            count[reason] += 1
+            reasons[reason] += 1
             file["explained"] += 1  # type: ignore[operator]
         else:
             unexplained.append(text)
     total = {
         name: sum(int(str(f[name])) for f in files) for name in ("made", "killed", "explained")
     }
-    explained = [{"why": why, "number": number} for why, number in count.most_common()]
+    explained = [{"why": why, "number": number} for why, number in reasons.most_common()]
     found = {"files": files, "all": total, "explained": explained, "unexplained": unexplained}
     write_record(ROOT / "docs" / "counts" / "tests.json", found)
     print(*unexplained, f"{total}, without a reason: {len(unexplained)}", sep="\n")
@@ -104,4 +110,4 @@ def changes(path: Path, keys: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tyro.cli(main, prog="python tests/mutation.py"))

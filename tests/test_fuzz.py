@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import sys
 import tempfile
 import time
@@ -20,8 +21,10 @@ from pathlib import Path
 import pandas as pd  # noqa: F401
 import pytest
 import torch  # noqa: F401
+import tyro
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from rich.progress import track
 
 from derivations import load
 from derivations.notation import PAPERS, NotationError, parse_note, read_paper
@@ -268,13 +271,18 @@ def test_a_row_name_is_never_a_path(name: str) -> None:
         read_paper(name)
 
 
-def main() -> None:
-    """Feed every reader its share of ``--inputs``, and put the counts on record."""
-    total = int(sys.argv[sys.argv.index("--inputs") + 1]) if "--inputs" in sys.argv else 100_000
+def main(inputs: int = 100_000) -> None:
+    """Feed damaged inputs to everything that reads, and put the counts on record.
+
+    Args:
+        inputs: How many, over all readers.
+    """
+    if inputs < 100:
+        sys.exit(f"error: --inputs must be at least 100, got {inputs}")
     before = {path: path.read_bytes() for path in (ROOT / "papers").glob("*.md")}
     found = []
-    for reader in readers():
-        fuzz(reader, round(total * reader.share), seed=0)
+    for reader in track(readers(), "readers", transient=True, disable=not sys.stdout.isatty()):
+        fuzz(reader, math.ceil(inputs * reader.share), seed=0)
         found.append({"reader": reader.name, **reader.count})
         print(found[-1], flush=True)
     assert before == {path: path.read_bytes() for path in PAPERS.glob("*.md")}
@@ -282,4 +290,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, prog="python tests/test_fuzz.py")

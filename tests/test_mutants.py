@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import sympy as sp
 
-from derivations import load, mutants
+from derivations import load, mutants, wrong_steps
 from derivations.expectation import Independent, Mean
-from derivations.mutants import KINDS, campaign, recorded, totals
+from derivations.mutants import campaign, recorded, totals
 from derivations.proof import Derivation, Step
 from derivations.rows import ROOT, ROWS
 
@@ -39,7 +39,7 @@ def test_every_wrong_step_is_rejected_or_says_the_same(row: str) -> None:
 
 def kinds(step: Step) -> dict[str, list[str]]:
     made: dict[str, list[str]] = {}
-    for mutant in mutants.mutants(step):
+    for mutant in wrong_steps.mutants(step):
         made.setdefault(mutant.kind, []).append(f"{mutant.step.lhs} = {mutant.step.rhs}")
     return made
 
@@ -50,7 +50,7 @@ def test_each_kind_is_made_where_it_applies() -> None:
         "all", sp.Sum(x * v, (i, 1, fan_in)), fan_in * x * sp.sqrt(v) * sp.sqrt(v + 1), "why"
     )
     made = kinds(step)
-    assert set(made) == set(KINDS) - {"variance ↔ second moment"}
+    assert set(made) == set(wrong_steps.KINDS) - {"variance ↔ second moment"}
     assert "Sum(v*x, (i, 1, fan_in)) = fan_out*sqrt(v)*x*sqrt(v + 1)" in made["fan_in ↔ fan_out"]
     assert len(made["shifted bound"]) == 3
     law = Independent(x, {1: 0, 2: v})
@@ -106,3 +106,14 @@ def test_the_command_counts_by_kind_and_refuses_an_unknown_row() -> None:
     unknown = run("init/kaimin")
     assert unknown.returncode == 2
     assert unknown.stderr.startswith("error: unknown row 'init/kaimin'")
+
+
+def test_algebra_that_is_wrong_is_caught_by_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SymPy sums C(n, k) / 2^n from k = 1 to n - 1 to what it is from k = 1 to n: both roads must agree."""
+    k = sp.Symbol("k", integer=True, positive=True)
+    size = sp.Symbol("n", integer=True, positive=True)
+    tails = sp.Sum(sp.binomial(size, k) / 2**size, (k, 1, size - 1))
+    false = Step("coins", tails, 1 - 2**-size, "neither none nor all of n coins are heads")
+    assert mutants.numbers(false) == "rejected"
+    true = Step("coins", tails, 1 - 2 * 2**-size, "neither none nor all of n coins are heads")
+    assert mutants.numbers(true) == "accepted"

@@ -22,7 +22,7 @@ from derivations.proof import (
     induction,
     verify,
 )
-from derivations.record import is_record, record, verify_row
+from derivations.record import is_record, record, source_file, source_of, verify_row
 from derivations.rows import ROWS
 from derivations.solve import Root
 
@@ -271,3 +271,19 @@ def test_a_layer_is_the_same_however_its_number_came_about() -> None:
     f = sp.Function("f", positive=True)
     ratio = sp.Product(f(i - 1) / f(i), (i, 1, 1))
     assert check(Step("one", ratio, f(0) / f(1), why="one factor")).status == "proved"
+
+
+def test_a_module_that_imports_a_derivation_is_not_its_source() -> None:
+    derivation = load("init/xavier")
+    globals()["DERIVATION"] = derivation
+    try:
+        assert source_of(derivation) == source_file("init/xavier")
+    finally:
+        del globals()["DERIVATION"]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_code_of_a_step_is_the_steps_own(row: str) -> None:
+    for line in record(load(row))["lines"]:
+        if line["kind"] == "step":
+            assert line["code"].startswith(("Step(", "induction(")), line["label"]
