@@ -34,7 +34,16 @@ def deciding(settings: Any) -> dict[str, Any]:
 
 def fingerprint(row: str, settings: Mapping[str, Any]) -> str:
     """A hash that changes whenever a result of ``row`` with ``settings`` may change."""
-    digest = hashlib.sha256(json.dumps([settings, versions()], sort_keys=True).encode())
+    return _hash([settings, versions()], row)
+
+
+def code_fingerprint(row: str, settings: Mapping[str, Any]) -> str:
+    """A hash of the row's own code and settings: the same for all versions of the libraries."""
+    return _hash([settings], row)
+
+
+def _hash(values: Any, row: str) -> str:
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
     for path in sources(row):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +92,9 @@ class Options:
     """Run experiments on implementations that are wrong, and see each one noticed."""
 
     rows: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Which rows; all of them if none is named. Only a run of all of them is put on record."""
+    """Which rows; all of them if none is named. What is found replaces their part of the record."""
+    changed: bool = False
+    """Of these, only the rows whose code changed since their part of the record."""
 
 
 def main() -> int:
@@ -106,9 +108,14 @@ def main() -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from derivations.record import write_record
     from experiments.runner import load
 
+    if options.changed:
+        known = recorded().get("fingerprints", {})
+        rows = [row for row in rows if known.get(row) != current(row)]
+    if not rows:
+        print("nothing changed since what is on record")
+        return 0
     jobs = [(row, number) for row in rows for number in (None, *range(len(load(row).MUTANTS)))]
     workers = os.cpu_count() or 1
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores
@@ -122,17 +129,36 @@ def main() -> int:
         ):
             console.print(_line(each), markup=False)
             found.append(each)
-    if not options.rows:
-        write_record(COUNTS, {"found": found, "fingerprints": {row: current(row) for row in rows}})
+    _put_on_record(rows, found)
     return 0 if all(each["expected"] for each in found) else 1
+
+
+def recorded() -> dict[str, Any]:
+    """What earlier campaigns found; empty if there is no record."""
+    from derivations.record import read_record
+
+    return read_record(COUNTS)
+
+
+def _put_on_record(rows: Sequence[str], found: list[dict[str, Any]]) -> None:
+    """Replace what is known of ``rows``; rows that are there no more are left out."""
+    from derivations.record import write_record
+
+    before = recorded()
+    kept = [each for each in before.get("found", []) if each["row"] in set(ROWS) - set(rows)]
+    known = {row: f for row, f in before.get("fingerprints", {}).items() if row in ROWS}
+    found = sorted(kept + found, key=lambda each: ROWS.index(each["row"]))  # stable within a row
+    write_record(
+        COUNTS, {"found": found, "fingerprints": known | {row: current(row) for row in rows}}
+    )
 
 
 def current(row: str) -> str:
     """What the campaign of ``row`` depends on."""
-    from experiments.fingerprint import deciding, fingerprint
+    from experiments.fingerprint import code_fingerprint, deciding
     from experiments.runner import load
 
-    return fingerprint(row, deciding(load(row).Settings()))
+    return code_fingerprint(row, deciding(load(row).Settings()))
 
 
 def _line(found: dict[str, Any]) -> str:
