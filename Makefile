@@ -95,7 +95,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into .venv: about two minutes."
 	@$(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable ".[docs,lab,lint,test]"
+	  --constraint constraints.txt --editable ".[cluster,docs,lab,lint,test]"
 	@touch $@
 
 $(BUILT): $(INSTALLED) mkdocs.yml $(SITE_SOURCES)
