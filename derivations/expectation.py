@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import combinations
 from typing import Any, ClassVar, TypeAlias
 
 import sympy as sp
@@ -131,8 +132,19 @@ class Mean(sp.Expr):
         variables = {entry: law for law in self.laws for entry in law.variables(expression)}
         if not variables:
             return expression
+        if not all(_distinct(law.variables(expression)) for law in self.laws):
+            return Mean(expression, *self.laws)
         terms = sp.Poly(sp.expand(expression), *variables).terms()
         return sp.Add(*(factor * _mean_of(powers, variables) for powers, factor in terms))
+
+
+def _distinct(entries: list[sp.Expr]) -> bool:
+    """Are these different entries? w_i and w_j may be one and the same, w_i and w_(i+1) not."""
+    return all(
+        any((a - b).is_nonzero for a, b in zip(one.indices, other.indices, strict=True))
+        for one, other in combinations(entries, 2)
+        if not all(index.is_Integer for index in (*one.indices, *other.indices))
+    )
 
 
 class Variance(sp.Expr):

@@ -9,8 +9,8 @@ import sympy as sp
 
 from derivations import numeric
 from derivations.algebra import difference, simplified
-from derivations.points import compare
-from derivations.proof import Derivation, DerivationError, Step, cases, check, gap, shown
+from derivations.points import OneSided, compare, gap, shown
+from derivations.proof import Derivation, DerivationError, Step, cases, check
 from derivations.rows import Refusal
 
 LONGEST = 2000  # characters of one expression
@@ -89,7 +89,7 @@ def _points(case: Step, seed: int, points: int) -> list[dict[str, Any]]:
                     "agrees": found.agrees,
                 }
             )
-    except (numeric.Undefined, TypeError, KeyError, NotImplementedError, ValueError) as error:
+    except (numeric.Undefined, OneSided, TypeError, KeyError, NotImplementedError, ValueError) as error:
         rows.append({"error": f"{type(error).__name__}: {error}"})
     return rows
 

@@ -21,7 +21,7 @@ import tyro
 
 from derivations import load, numeric
 from derivations.algebra import difference
-from derivations.points import compare
+from derivations.points import OneSided, compare
 from derivations.proof import Step, cases
 from derivations.record import content_key, read_record, write_record
 from derivations.rows import ROOT, ROWS, UnknownRow, find
@@ -44,6 +44,8 @@ def numbers(step: Step) -> str:
         for _, case in cases(step):
             if not all(found.agrees for found in compare(case.lhs, case.rhs, step.label)):
                 return "rejected"
+    except OneSided:
+        return "rejected"
     except (numeric.Undefined, TypeError, KeyError, NotImplementedError, ValueError):
         return "undefined"
     return "accepted"

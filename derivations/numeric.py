@@ -17,12 +17,14 @@ import mpmath as mp
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from derivations.domains import within
 from derivations.expectation import GaussianMean, Mean, Variance
 from derivations.outcomes import draw_outcomes
 from derivations.solve import Root
 
 DIGITS = 30  # what two sides must agree to
 WORKING_DIGITS = 45  # what they are computed with
+MOST_OF_THREE = 6  # random entries that take three values each; more take two
 LIMIT_DIGITS = 10  # what extrapolation to a limit can promise
 
 Point = Mapping[sp.Basic, Any]
@@ -31,6 +33,13 @@ Number = Any  # mpmath's mpf, mpc or matrix
 
 class Undefined(ArithmeticError):
     """The expression has no finite value at this point (a pole, or the logarithm of zero)."""
+
+
+def _inside(symbol: sp.Basic, *values: Number) -> None:
+    """Raises Undefined if ``symbol`` cannot take one of these values: SymPy used its assumptions already."""
+    for value in values:
+        if not within(symbol, value):
+            raise Undefined(f"{symbol} is {mp.nstr(value, 8)} there, which its assumptions exclude")
 
 
 def evaluate(expression: sp.Basic, at: Point, seed: int = 0) -> Number:
@@ -92,6 +101,8 @@ def _integral(node: sp.Integral, at: dict[sp.Basic, Any], seed: int) -> Number:
     *inner, (variable, lower, upper) = node.limits  # the last limit is the outermost
     body = sp.Integral(node.function, *inner) if inner else node.function
     ends = [_value(end, at, seed) for end in (lower, upper)]
+    low, high = sorted(ends)
+    _inside(variable, low + mp.mpf(10) ** -DIGITS, high - mp.mpf(10) ** -DIGITS)
     return _quadrature(lambda z: _value(body, {**at, variable: z}, seed), *ends)
 
 
@@ -105,10 +116,12 @@ def _gaussian_mean(node: GaussianMean, at: dict[sp.Basic, Any], seed: int) -> Nu
     expression, z, variance = node.args
     scale = mp.sqrt(_value(variance, at, seed))
 
-    def integrand(t: Number) -> Number:
-        return _value(expression, {**at, z: scale * t}, seed) * mp.npdf(t)
+    _inside(z, scale, -scale)
 
-    return _quadrature(integrand, -mp.inf, mp.inf)
+    def integrand(t: Number) -> Number:  # mpmath's own density, npdf, takes most of the time
+        return _value(expression, {**at, z: scale * t}, seed) * mp.exp(-t * t / 2)
+
+    return _quadrature(integrand, -mp.inf, mp.inf) / mp.sqrt(2 * mp.pi)
 
 
 def _series(node: sp.Sum | sp.Product, at: dict[sp.Basic, Any], seed: int) -> Number:
@@ -116,6 +129,8 @@ def _series(node: sp.Sum | sp.Product, at: dict[sp.Basic, Any], seed: int) -> Nu
     body = node.func(node.function, *inner) if inner else node.function
     start, stop = (_value(end, at, seed) for end in (lower, upper))
     is_sum = isinstance(node, sp.Sum)
+    if start <= stop:
+        _inside(index, start)
 
     def term(i: Number) -> Number:
         return _value(body, {**at, index: mp.mpf(int(i))}, seed)
@@ -135,11 +150,17 @@ def _derivative(node: sp.Derivative, at: dict[sp.Basic, Any], seed: int) -> Numb
     def function(t: Number) -> Number:
         return _value(inner, {**at, variable: t}, seed)
 
-    return mp.diff(function, at[variable], int(order))
+    here, order = at[variable], int(order)
+    slope, *sides = (mp.diff(function, here, order, direction=side) for side in (0, 1, -1))
+    if any(abs(side - slope) > mp.mpf(10) ** -LIMIT_DIGITS * max(1, abs(slope)) for side in sides):
+        raise Undefined(f"{node} at {variable} = {mp.nstr(here, 8)} depends on the side it is taken from")
+    return slope
 
 
 def _subs(node: sp.Subs, at: dict[sp.Basic, Any], seed: int) -> Number:
     values = {v: _value(p, at, seed) for v, p in zip(node.variables, node.point, strict=True)}
+    for variable, value in values.items():
+        _inside(variable, value or mp.mpf(10) ** -DIGITS)  # the end of a range may be put in
     return _value(node.expr, {**at, **values}, seed)
 
 
@@ -172,10 +193,11 @@ def _root(node: Root, at: dict[sp.Basic, Any], seed: int) -> Number:
 
 
 def _undefined_function(node: AppliedUndef, at: dict[sp.Basic, Any], seed: int) -> Number:
-    """A positive value that depends only on the function's name, its arguments and the seed."""
+    """A value that depends only on the function's name, its arguments and the seed; of either sign, if it may."""
     arguments = [mp.mpf(_value(a, at, seed)) for a in node.args]  # 0 and 0.0 are one layer
     drawn = Random(f"{seed} {node.func} {[mp.nstr(a, DIGITS) for a in arguments]}")
-    return mp.mpf(drawn.uniform(0.3, 3.0))
+    sign = 1 if node.is_nonnegative else drawn.choice((-1, 1))
+    return mp.mpf(sign * drawn.uniform(0.3, 3.0))
 
 
 def _indexed(node: sp.Indexed, at: dict[sp.Basic, Any], seed: int) -> Number:
@@ -187,12 +209,15 @@ def _indexed(node: sp.Indexed, at: dict[sp.Basic, Any], seed: int) -> Number:
 
 def _mean(node: Mean, at: dict[sp.Basic, Any], seed: int) -> Number:
     """Sum over every outcome of the laws that ``derivations.outcomes`` draws."""
-    expression = unroll(node.expression)
-    outcomes = [
-        draw_outcomes(law, law.variables(expression), partial(_value, at=at, seed=seed), seed)
-        for law in node.laws
-    ]
-    names = {v: sp.Dummy(str(v)) for law in node.laws for v in law.variables(expression)}
+    expression = _placed(unroll(node.expression), at, seed)
+    value = partial(_value, at=at, seed=seed)
+    entries = {law: law.variables(expression) for law in node.laws}
+    atoms = 3 if sum(map(len, entries.values())) <= MOST_OF_THREE else 2
+    outcomes = [draw_outcomes(law, mine, value, seed, atoms) for law, mine in entries.items()]
+    for _, values in itertools.chain.from_iterable(outcomes):
+        for variable, value in values.items():
+            _inside(variable, value)
+    names = {v: sp.Dummy(str(v)) for mine in entries.values() for v in mine}
     plain = expression.xreplace(names)
     total = mp.mpf(0)
     for combination in itertools.product(*outcomes):
@@ -200,6 +225,16 @@ def _mean(node: Mean, at: dict[sp.Basic, Any], seed: int) -> Number:
         drawn = {names[v]: value for _, values in combination for v, value in values.items()}
         total += probability * _value(plain, {**at, **drawn}, seed)
     return total
+
+
+def _placed(expression: sp.Expr, at: dict[sp.Basic, Any], seed: int) -> sp.Expr:
+    """Entries with numbers for their places: w_i and w_j are one entry where i = j."""
+    places = {
+        entry: entry.base[tuple(int(_value(i, at, seed)) for i in entry.indices)]
+        for entry in expression.atoms(sp.Indexed)
+        if not all(i.is_Integer for i in entry.indices)
+    }
+    return expression.xreplace(places)
 
 
 def _variance(node: Variance, at: dict[sp.Basic, Any], seed: int) -> Number:

@@ -22,17 +22,21 @@ Outcome = tuple[Number, dict[sp.Expr, Number]]  # its probability, and the value
 
 
 def draw_outcomes(
-    law: Law, variables: Sequence[sp.Expr], value: Callable[[sp.Expr], Number], seed: int
+    law: Law,
+    variables: Sequence[sp.Expr],
+    value: Callable[[sp.Expr], Number],
+    seed: int,
+    atoms: int = 3,
 ) -> list[Outcome]:
     """Every outcome of ``variables`` under a random law with the moments of ``law``.
 
-    ``value`` evaluates a moment at the current point. Raises NotImplementedError for
-    moments that no rule here can match.
+    ``value`` evaluates a moment at the current point; an independent entry has ``atoms`` values (twice that, if it is
+    symmetric). Raises NotImplementedError for moments that no rule here can match.
     """
     rng = Random(f"{seed} {law.base}")
     if isinstance(law, Dependent):
         return _joint(rng, variables, _moments(law, value))
-    single = _single(law, rng, value, atoms=3 if len(variables) <= 4 else 2)
+    single = _single(law, rng, value, atoms)
     return [
         (
             mp.fprod(p for p, _ in chosen),

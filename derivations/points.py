@@ -11,7 +11,11 @@ import mpmath as mp
 import sympy as sp
 
 from derivations import numeric
-from derivations.domains import Bounded
+from derivations.domains import Bounded, within
+
+
+class OneSided(ArithmeticError):
+    """One side of a step has a value where the other has none: it holds on a part of the domain."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ def compare(
 ) -> Iterator[Compared]:
     """Both sides at ``points`` random points within the domain of every symbol.
 
-    ``name`` and ``seed`` fix the points. Raises numeric.Undefined if the sides have a value at too few of
-    4 * points places, and what evaluation raises for an expression that it has no rule for.
+    ``name`` and ``seed`` fix the points. Raises OneSided where only one side has a value, numeric.Undefined if the
+    sides have one at too few of 4 * points places, and what evaluation raises for an expression without a rule.
     """
     symbols = sorted(free_symbols(lhs) | free_symbols(rhs), key=sp.default_sort_key)
     rough = lhs.has(sp.Limit) or rhs.has(sp.Limit)
@@ -56,17 +60,31 @@ def compare(
     for attempt in range(4 * points):
         rng = Random(f"{seed} {name} {attempt}")
         at = {s: draw(s, rng, attempt) for s in symbols}
+        if attempt == 3:  # sizes and places may be equal
+            alike = [s for s in symbols if s.is_integer and not isinstance(s, Bounded)]
+            at |= {s: at[alike[0]] for s in alike if within(s, at[alike[0]])}
+            real = [s for s in symbols if not s.is_integer and s.is_real and within(s, 1)]
+            at |= {s: mp.mpf(1) for s in real[:1]}  # where a denominator such as 1 - s is zero
         drawn = attempt + 1_000_003 * seed  # other laws for another seed
-        try:
-            left, right = (numeric.evaluate(side, at, drawn) for side in (lhs, rhs))
-        except numeric.Undefined as error:
-            problem = str(error)
+        left, right = (_value(side, at, drawn) for side in (lhs, rhs))
+        lacks = [side for side in (left, right) if isinstance(side, numeric.Undefined)]
+        if len(lacks) == 1:
+            raise OneSided(f"only one side has a value; {lacks[0]}")
+        if lacks:
+            problem = str(lacks[0])
             continue
         yield Compared(at, left, right, digits, drawn)
         compared += 1
         if compared == points:
             return
     raise numeric.Undefined(f"defined at {compared} of {4 * points} points; last: {problem}")
+
+
+def _value(side: sp.Basic, at: Mapping[sp.Symbol, Any], seed: int) -> Any:
+    try:
+        return numeric.evaluate(side, at, seed)
+    except numeric.Undefined as error:
+        return error
 
 
 def free_symbols(expression: sp.Basic) -> set[sp.Symbol]:
@@ -77,9 +95,11 @@ def free_symbols(expression: sp.Basic) -> set[sp.Symbol]:
 
 
 def draw(symbol: sp.Symbol, rng: Random, attempt: int) -> Any:
-    """A value within the symbol's domain. Real numbers take both signs, and zero once."""
+    """A value within the symbol's domain. Real numbers take both signs, and zero once; others are complex."""
     if isinstance(symbol, Bounded):
         return symbol.draw(rng, attempt)
+    if symbol.is_real is None:
+        return mp.mpc(rng.uniform(-3.0, 3.0), rng.uniform(-3.0, 3.0))
     if symbol.is_integer:
         size = rng.randint(1, 9)
         if symbol.is_nonnegative and not symbol.is_positive:
@@ -96,3 +116,19 @@ def draw(symbol: sp.Symbol, rng: Random, attempt: int) -> Any:
         return -size
     sign = (1, -1)[attempt] if attempt < 2 else rng.choice((-1, 1))
     return sign * size
+
+
+def gap(left: Any, right: Any) -> Any:
+    """left - right, for numbers or matrices of one shape; "shapes differ" otherwise."""
+    try:
+        with mp.workdps(numeric.WORKING_DIGITS):
+            return left - right
+    except (TypeError, ValueError):
+        return "shapes differ"
+
+
+def shown(value: Any) -> str:
+    """A number, or a matrix's entries, with 30 digits."""
+    if isinstance(value, str):
+        return value
+    return ", ".join(mp.nstr(entry, numeric.DIGITS) for entry in numeric.entries(value))

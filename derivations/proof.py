@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import mpmath as mp
 import sympy as sp
 
 from derivations import numeric
 from derivations.algebra import difference
-from derivations.points import compare
+from derivations.domains import within
+from derivations.points import OneSided, compare, gap, shown
+from derivations.vectorised import vectorised
 
 Status = Literal["proved", "numeric only", "n ≤ 3", "assumed", "failed"]
 
@@ -75,7 +76,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Checked:
-    """The outcome for one step."""
+    """The outcome for one step; ``seconds`` are those that the processor spent, however busy the machine was."""
 
     step: Step
     status: Status
@@ -143,7 +144,7 @@ class Derivation:
             errors = [line["error"] for line in found["lines"] if line.get("error")]
             raise DerivationError(f"{self.row} is not verified: {errors[0]}")
         arguments = self.arguments(known[name])
-        function = _vectorised(arguments, self.expression(known[name]))
+        function = vectorised(arguments, self.expression(known[name]))
         names = [str(s) for s in arguments]
 
         def predict(**values: Any) -> Any:
@@ -155,33 +156,11 @@ class Derivation:
         return predict
 
 
-def _vectorised(arguments: list[sp.Symbol], expression: sp.Basic) -> Callable[..., Any]:
-    """A numpy function of ``arguments``; through mpmath where gammas would overflow a float, and for sums."""
-    if not expression.has(sp.gamma, sp.polygamma, sp.Sum):
-        function: Callable[..., Any] = sp.lambdify(arguments, expression, "numpy")
-        return function
-    import numpy as np  # only predictions need it
-
-    exact = sp.lambdify(arguments, expression, "mpmath")
-    kinds = [
-        int if symbol.is_integer else lambda value: mp.mpf(float(value)) for symbol in arguments
-    ]
-    return np.vectorize(
-        lambda *values: float(exact(*(kind(v) for kind, v in zip(kinds, values, strict=True)))),
-        otypes=[float],
-    )
-
-
 def check(step: Step, *, row: str = "", seed: int = 0, points: int = 5) -> Checked:
     """Check one step along both roads. Raises DerivationError if it does not hold."""
-    start = time.perf_counter()
+    start = time.process_time()
     where = f"{row} step {step.label!r}".strip()
-    if not step.why.strip():
-        raise DerivationError(f"{where}: a step needs a reason (why=...)")
-    if step.lhs == step.rhs:
-        raise DerivationError(
-            f"{where}: vacuous, both sides are {step.rhs}; keep the left side unevaluated"
-        )
+    refuse(step, where)
     digits, used, undecided = numeric.DIGITS, 0, ""
     for _, case in cases(step):
         agreed, count = _check_numerically(case, where, seed, points)
@@ -189,6 +168,8 @@ def check(step: Step, *, row: str = "", seed: int = 0, points: int = 5) -> Check
         left_over = difference(case.lhs, case.rhs)
         if left_over is not None:
             undecided = undecided or f"algebra leaves lhs - rhs = {left_over}"
+    for case in _beyond(step):
+        _check_numerically(case, where, seed, 1)
     if undecided and not step.numeric_only:
         raise DerivationError(
             f"{where}: {undecided}, expected 0 (numbers agree at {used} points). "
@@ -201,18 +182,18 @@ def check(step: Step, *, row: str = "", seed: int = 0, points: int = 5) -> Check
         )
     sizes = "; ".join(f"{s} = {', '.join(map(str, values))}" for s, values in step.cases)
     status: Status = "numeric only" if undecided else "n ≤ 3" if step.cases else "proved"
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return Checked(step, status, step.numeric_only or sizes, seconds, used, digits)
 
 
 def verify(derivation: Derivation, *, seed: int = 0, points: int = 5) -> Iterator[Checked]:
     """Check every step, in order; a step that fails is yielded with its error, not raised."""
     for step in derivation.steps:
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             yield check(step, row=derivation.row, seed=seed, points=points)
         except DerivationError as error:
-            yield Checked(step, "failed", "", time.perf_counter() - start, 0, 0, str(error))
+            yield Checked(step, "failed", "", time.process_time() - start, 0, 0, str(error))
 
 
 def cases(step: Step) -> Iterator[tuple[dict[sp.Symbol, int], Step]]:
@@ -222,6 +203,35 @@ def cases(step: Step) -> Iterator[tuple[dict[sp.Symbol, int], Step]]:
         sizes = dict(zip(names, values, strict=True))
         lhs, rhs = (side.subs(sizes) for side in (step.lhs, step.rhs))
         yield sizes, replace(step, lhs=lhs, rhs=rhs, cases=())
+
+
+def refuse(step: Step, where: str) -> None:
+    """Raises DerivationError for a step that says nothing, or that says it in a way that cannot be checked."""
+    sides = (step.lhs, step.rhs)
+    if not step.why.strip():
+        raise DerivationError(f"{where}: a step needs a reason (why=...)")
+    if not all(isinstance(side, sp.Expr | sp.MatrixBase) for side in sides):
+        raise DerivationError(f"{where}: both sides must be numbers or matrices, got {sides}")
+    if step.lhs == step.rhs:
+        raise DerivationError(
+            f"{where}: vacuous, both sides are {step.rhs}; keep the left side unevaluated"
+        )
+    for rounded in sorted(step.lhs.atoms(sp.Float) | step.rhs.atoms(sp.Float)):
+        raise DerivationError(f"{where}: {rounded} is rounded; write a Rational, or what it stands for")
+    for symbol, values in step.cases:
+        if len(set(values)) < 2 or not all(within(symbol, value) for value in values):
+            raise DerivationError(
+                f"{where}: {symbol} needs two sizes or more that it can have, got {values}"
+            )
+
+
+def _beyond(step: Step) -> Iterator[Step]:
+    """The step one size beyond its cases, in each of them alone: what holds for n ≤ 3 only fails here."""
+    usual = {symbol: sorted(values)[len(values) // 2] for symbol, values in step.cases}
+    for symbol, values in step.cases:
+        larger = {**usual, symbol: max(values) + 1}
+        lhs, rhs = (side.subs(larger) for side in (step.lhs, step.rhs))
+        yield replace(step, lhs=lhs, rhs=rhs, cases=())
 
 
 def _check_numerically(step: Step, where: str, seed: int, points: int) -> tuple[int, int]:
@@ -237,27 +247,11 @@ def _check_numerically(step: Step, where: str, seed: int, points: int) -> tuple[
                     f"  right {step.rhs}\n        = {shown(found.right)}\n"
                     f"  left - right = {shown(gap(found.left, found.right))}"
                 )
-    except numeric.Undefined as error:
+    except (numeric.Undefined, OneSided) as error:
         raise DerivationError(f"{where}: {error}") from None
-    except (TypeError, KeyError, NotImplementedError, ValueError) as error:
+    except (TypeError, KeyError, NameError, NotImplementedError, ValueError) as error:
         raise DerivationError(f"{where}: cannot be evaluated numerically: {error!r}") from None
     return digits, used
-
-
-def gap(left: Any, right: Any) -> Any:
-    """left - right, for numbers or matrices of one shape; "shapes differ" otherwise."""
-    try:
-        with mp.workdps(numeric.WORKING_DIGITS):
-            return left - right
-    except (TypeError, ValueError):
-        return "shapes differ"
-
-
-def shown(value: Any) -> str:
-    """A number, or a matrix's entries, with 30 digits."""
-    if isinstance(value, str):
-        return value
-    return ", ".join(mp.nstr(entry, numeric.DIGITS) for entry in numeric.entries(value))
 
 
 def induction(

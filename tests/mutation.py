@@ -1,9 +1,9 @@
-"""``make mutants``: change our code in one place at a time, and see a test fail each time (two hours or more).
+"""``make mutants``: change our code in one place at a time, and see a test fail each time.
 
-mutmut makes the changes and runs the tests ([tool.mutmut] in pyproject.toml); what it did is kept, so that it can be
-stopped and run again. This script counts what was killed, finds the reason for what lives in ``REASONS``, and writes
-docs/counts/tests.json; what was not tried yet is counted, too. Exits with 1 if less than 90 % of what was tried
-are killed, if a survivor has no reason, or if something was not tried. ``--count`` only counts.
+mutmut makes the changes, tests/mutated.py tries them, file by file; docs/counts/tests.json has a record for each file,
+with a key of the file and of the tests that were run. A file that has not changed since is not tried again, and one
+that was not finished goes on where it stopped. Exits with 1 if less than 90 % of all mutants are killed, if a
+survivor has no reason in ``REASONS``, or if one was not tried.
 """
 
 from __future__ import annotations
@@ -11,103 +11,191 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 
-from derivations.record import write_record
+from derivations.record import read_record, write_record
 from derivations.rows import ROOT
 
-COPIES = ROOT / "mutants"
-KILLED = {1, 3, 24, -24, 36, 152, 255}  # a test failed, or did not end in time
-NUMBERS = ("made", "tried", "killed", "explained")
+COUNTS = ROOT / "docs" / "counts" / "tests.json"
+DETAILS = ROOT / "results" / "tests"
+LEFT_BEHIND = (".*", "__pycache__", "node_modules", "site", "tests.json")  # not copied
 
-# Why a mutant lives: what it must match (function: removed line → added line), and the reason.
-REASONS: tuple[tuple[str, str], ...] = (
-    (
-        r"strict=",
-        "both have one length by construction; strict= guards against a change of the code",
-    ),
-    (
-        r"XX|-> .*raise |warnings\.warn",
-        "the words of an error or warning, of which tests read a part",
-    ),
-    (r"dtype=|asarray", "what comes in has this type already"),
-    (r"kind='", "the order of ties, which nothing depends on"),
-    (r"device", "on a machine without a GPU, no device is the CPU"),
-    (r"x_uses|eval_subs", "its tests look at functions' modules, which a mutated copy hides"),
-    (r"1000000000\.0", "infinitely many degrees of freedom, as a number"),
-    (r"<= levels", "a p-value exactly at a level has probability zero"),
-    (r"keep = None", "weights that are not kept are drawn again, to the same bits"),
-    (r"torch\.zeros\(|amax", "a shape that broadcasting mends"),
-    (r"cpu_count", "on a machine whose number of cores is known"),
-    (r"sort=|ignore_index", "the order of groups, and numbers of rows, which nothing reads"),
-    (r"masked_fill", "zero over anything is zero"),
-    (r"direction = ", "a step of 2 to the same side has the same limit"),
-    (r"min\(10, span\)|span = 10", "how far integers are drawn, where the range ends before"),
-    (r"_limit", "a seed, or a point, that the expressions in limits do not use"),
-)
+# Which tests try the machinery; a file impl/a/b.py has tests/a/test_impl_b.py and tests/a/test_b.py.
+MACHINERY = {
+    "impl/rules.py": ("test_rules_of_the_game",),
+    "derivations/algebra.py": ("test_proof", "test_explain"),
+    "derivations/domains.py": ("test_explain",),
+    "derivations/expectation.py": ("test_proof",),
+    "derivations/numeric.py": ("test_proof",),
+    "derivations/outcomes.py": ("test_proof",),
+    "derivations/points.py": ("test_proof", "test_explain"),
+    "derivations/proof.py": ("test_proof",),
+    "derivations/solve.py": ("test_proof",),
+    "experiments/passes.py": ("test_stack",),
+    "experiments/ratios.py": ("test_ratios",),
+    "experiments/stack.py": ("test_stack",),
+    "experiments/statistics.py": ("test_statistics",),
+    "experiments/verdict.py": ("test_verdict",),
+}
+
+# Why a mutant lives: what its file and its change (function: removed line → added line) match, and the reason.
+REASONS: tuple[tuple[str, str, str], ...] = ()
 
 
-def main(count: bool = False) -> int:
-    """Change our code, one place at a time, and see if a test fails; put the counts on record.
+@dataclass(frozen=True)
+class Options:
+    """Change our code, one place at a time: does a test fail? What has not changed since is not tried again."""
 
-    Args:
-        count: Only count what earlier runs did.
-    """
-    if not count:
-        subprocess.run([sys.executable, "-m", "mutmut", "run", "--max-children", "2"], cwd=ROOT)
-    files, survivors = [], []
-    for path in sorted(COPIES.rglob("*.py.meta")):
-        name = path.relative_to(COPIES).as_posix().removesuffix(".meta")
-        codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
-        tried = {key: code for key, code in codes.items() if code is not None}
-        if not codes:
-            continue
-        lives = [key for key, code in tried.items() if code not in KILLED]
-        count_of = {"made": len(codes), "tried": len(tried), "killed": len(tried) - len(lives)}
-        files.append({"file": name, **count_of, "explained": 0})
-        survivors += [(files[-1], text) for text in changes(path.with_suffix(""), lives)]
+    files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Which files, such as impl/init/kaiming.py; all that are listed if none is named."""
+    minutes: float = 600.0
+    """After how many minutes to stop with each file."""
+    workers: int = 2
+    """How many files at a time."""
+    fresh: bool = False
+    """Forget what is known."""
+
+
+def main(options: Options) -> int:
+    """Try what changed, print the count of each file and what lives, and put it on record."""
+    files = options.files or tuple(sources())
+    with ThreadPoolExecutor(options.workers) as pool:
+        for file, found in zip(files, pool.map(partial(attempt, options), files), strict=True):
+            record = read_record(COUNTS)
+            kept = {f: r for f, r in record.get("files", {}).items() if f in sources()}
+            write_record(COUNTS, {"files": dict(sorted({**kept, file: found}.items()))})
+            print(f"{file}: {found['killed']} of {found['tried']} killed, {found['made']} made")
+            print(*(f"  lives, no reason known: {one}" for one in found["unexplained"]), sep="\n")
+    found = read_record(COUNTS)["files"]
+    total = totals(found)
+    unexplained = sum(len(one["unexplained"]) for one in found.values())
+    print(f"all: {dict(total)}, alive without a reason: {unexplained}; stale: {stale(found)}")
+    good = total["tried"] == total["made"] and total["killed"] >= 0.9 * total["made"]
+    return 0 if good and not unexplained and not stale(found) else 1
+
+
+def sources() -> Iterator[str]:
+    """The files that are mutated: all of impl/, and the machinery that ``MACHINERY`` lists."""
+    names = (p.relative_to(ROOT).as_posix() for p in (ROOT / "impl").glob("*/*.py"))
+    yield from sorted({*MACHINERY, *(name for name in names if not name.endswith("__init__.py"))})
+
+
+def tests(file: str) -> list[str]:
+    """The test files that try ``file``."""
+    if file in MACHINERY:
+        return [f"tests/{name}.py" for name in MACHINERY[file]]
+    _, chapter, name = file.split("/")
+    like = (f"tests/{chapter}/test_impl_{name}.py", f"tests/{chapter}/test_{name}.py")
+    return [test for test in like if (ROOT / test).exists()]
+
+
+def key(file: str) -> str:
+    """A key of a file and of the tests that try it."""
+    texts = ((ROOT / name).read_bytes() for name in (file, *tests(file)))
+    return sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def stale(found: dict[str, Any]) -> list[str]:
+    """The files that were not tried, or that changed, they or their tests, since they were."""
+    return [file for file in sources() if found.get(file, {}).get("key") != key(file)]
+
+
+def totals(found: dict[str, Any]) -> Counter[str]:
+    """The counts of all files together."""
+    total: Counter[str] = Counter()
+    for one in found.values():
+        total.update({name: one[name] for name in ("made", "tried", "killed", "cpu time")})
+        total["explained"] += sum(number for _, number in one["explained"])
+    return total
+
+
+def attempt(options: Options, file: str) -> dict[str, Any]:
+    """The record of ``file``: what is known if it is whole, else after trying what is left."""
+    known = read_record(COUNTS).get("files", {}).get(file, {})
+    if not options.fresh and known.get("key") == key(file) and known["tried"] == known["made"]:
+        return known
+    now, details = key(file), DETAILS / f"{file}.json"
+    before = read_record(details)
+    same = before.get("key") == now and not options.fresh
+    decided = {k: v for k, v in before.get("mutants", {}).items() if v and v[0] in "kl"}
+    first = {k: v.removeprefix("killed: ") for k, v in decided.items()}
+    job = {
+        "file": file,
+        "tests": tests(file),
+        "first": first,
+        "known": decided if same else {},
+        "seconds": 60 * options.minutes,
+        "out": "out.json",
+    }
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        copy = Path(name) / "copy"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+        (copy / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        command = [sys.executable, "tests/mutated.py", "job.json"]
+        mine = {**os.environ, "PYTHONPATH": str(copy)}
+        ran = subprocess.run(command, cwd=copy, env=mine, capture_output=True, text=True)
+        made = read_record(copy / "out.json")
+        if ran.returncode or "text" not in made:
+            print(f"{file}: its tests do not run:\n{ran.stdout}\n{ran.stderr}", file=sys.stderr)
+            made = {"mutants": {}, "text": "", **made}
+    write_record(details, {"key": now, "mutants": made["mutants"]})
+    return {"key": now, "tests": tests(file), **count(file, made["mutants"], made["text"])}
+
+
+def count(file: str, mutants: dict[str, str | None], text: str) -> dict[str, Any]:
+    """How many were made, tried and killed, and which live, with and without a reason."""
+    lives = [k for k, v in mutants.items() if v and v.startswith("lives")]
+    killed = [v for v in mutants.values() if v and v.startswith("killed")]
     reasons: Counter[str] = Counter()
     unexplained = []
-    for file, text in survivors:
-        reason = next((why for pattern, why in REASONS if re.search(pattern, text)), None)
-        if reason:
-            reasons[reason] += 1
-            file["explained"] += 1  # type: ignore[operator]
+    for change in changes(text, lives):
+        known = (why for where, what, why in REASONS if where in file and re.search(what, change))
+        if why := next(known, ""):
+            reasons[why] += 1
         else:
-            unexplained.append(text)
-    total = {
-        name: sum(int(str(f[name])) for f in files) for name in ("made", "killed", "explained")
+            unexplained.append(change)
+    return {
+        "made": len(mutants),
+        "tried": len(lives) + len(killed),
+        "killed": len(killed),
+        "cpu time": killed.count("killed: CPU time"),
+        "explained": reasons.most_common(),
+        "unexplained": unexplained,
     }
-    explained = [{"why": why, "number": number} for why, number in reasons.most_common()]
-    found = {"files": files, "all": total, "explained": explained, "unexplained": unexplained}
-    write_record(ROOT / "docs" / "counts" / "tests.json", found)
-    print(*unexplained, f"{total}, without a reason: {len(unexplained)}", sep="\n")
-    whole = total["tried"] == total["made"]
-    return 0 if whole and total["killed"] >= 0.9 * total["made"] and not unexplained else 1
 
 
-def changes(path: Path, keys: list[str]) -> list[str]:
+def changes(text: str, keys: list[str]) -> list[str]:
     """What each mutant changes: function: removed → added."""
     functions = {
-        node.name: ast.unparse(node).splitlines()[1:]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        node.name: ast.unparse(node).splitlines()
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef)
     }
     found = []
-    for key in keys:
-        name = key.rpartition(".")[2]
-        stem = name.rpartition("__mutmut_")[0]
-        before, after = functions.get(f"{stem}__mutmut_orig", []), functions.get(name, [])
-        lines = [line for line in difflib.ndiff(before, after) if line[0] in "-+"]
-        found.append(f"{path.name} {stem}: " + " -> ".join(line[2:].strip() for line in lines))
+    for mutant in keys:
+        stem = mutant.rpartition("__mutmut_")[0]
+        before, after = functions[f"{stem}__mutmut_orig"], functions[mutant]
+        pair = ([line.replace(name, stem) for line in lines] for name, lines in
+                ((f"{stem}__mutmut_orig", before), (mutant, after)))
+        lines = [line for line in difflib.ndiff(*pair) if line[0] in "-+"]
+        found.append(f"{stem}: " + " -> ".join(line[2:].strip() for line in lines))
     return found
 
 
 if __name__ == "__main__":
-    sys.exit(tyro.cli(main, prog="python tests/mutation.py"))
+    sys.exit(main(tyro.cli(Options, prog="python tests/mutation.py")))
