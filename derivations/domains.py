@@ -45,9 +45,14 @@ def within(symbol: sp.Basic, value: Any) -> bool:
     """May ``symbol`` take this value, as far as its assumptions and bounds say?"""
     if isinstance(symbol, Bounded) and not symbol.low <= value <= symbol.high:
         return False
-    sides = ((symbol.is_positive, value > 0), (symbol.is_nonnegative, value >= 0),
-             (symbol.is_negative, value < 0), (symbol.is_nonpositive, value <= 0),
-             (symbol.is_nonzero, value != 0), (symbol.is_integer, mp.isint(value)))
+    sides = (
+        (symbol.is_positive, value > 0),
+        (symbol.is_nonnegative, value >= 0),
+        (symbol.is_negative, value < 0),
+        (symbol.is_nonpositive, value <= 0),
+        (symbol.is_nonzero, value != 0),
+        (symbol.is_integer, mp.isint(value)),
+    )
     return all(holds for declared, holds in sides if declared)
 
 

@@ -89,7 +89,14 @@ def _points(case: Step, seed: int, points: int) -> list[dict[str, Any]]:
                     "agrees": found.agrees,
                 }
             )
-    except (numeric.Undefined, OneSided, TypeError, KeyError, NotImplementedError, ValueError) as error:
+    except (
+        numeric.Undefined,
+        OneSided,
+        TypeError,
+        KeyError,
+        NotImplementedError,
+        ValueError,
+    ) as error:
         rows.append({"error": f"{type(error).__name__}: {error}"})
     return rows
 

@@ -153,7 +153,9 @@ def _derivative(node: sp.Derivative, at: dict[sp.Basic, Any], seed: int) -> Numb
     here, order = at[variable], int(order)
     slope, *sides = (mp.diff(function, here, order, direction=side) for side in (0, 1, -1))
     if any(abs(side - slope) > mp.mpf(10) ** -LIMIT_DIGITS * max(1, abs(slope)) for side in sides):
-        raise Undefined(f"{node} at {variable} = {mp.nstr(here, 8)} depends on the side it is taken from")
+        raise Undefined(
+            f"{node} at {variable} = {mp.nstr(here, 8)} depends on the side it is taken from"
+        )
     return slope
 
 

@@ -217,7 +217,9 @@ def refuse(step: Step, where: str) -> None:
             f"{where}: vacuous, both sides are {step.rhs}; keep the left side unevaluated"
         )
     for rounded in sorted(step.lhs.atoms(sp.Float) | step.rhs.atoms(sp.Float)):
-        raise DerivationError(f"{where}: {rounded} is rounded; write a Rational, or what it stands for")
+        raise DerivationError(
+            f"{where}: {rounded} is rounded; write a Rational, or what it stands for"
+        )
     for symbol, values in step.cases:
         if len(set(values)) < 2 or not all(within(symbol, value) for value in values):
             raise DerivationError(

@@ -28,6 +28,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: a fork has one thread
 
 import pytest
+from hypothesis import Phase, settings
 from mutmut.mutation.file_mutation import mutate_file_contents
 
 CPU = (5.0, 4.0)  # seconds, and multiples of what its tests take, that a mutant may compute
@@ -81,9 +82,16 @@ class Trials:
     """A pytest plugin that runs the collected tests once for each mutant."""
 
     def __init__(self, mutants: Mutants, keys: Sequence[str], job: dict[str, Any]) -> None:
-        self.mutants, self.keys, self.first = mutants, keys, job["first"]
-        self.seconds, self.out = job["seconds"], Path(job["out"])
+        self.mutants, self.keys, self.job = mutants, keys, job
         self.found: dict[str, str] = job["known"]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Tell hypothesis not to look for the smallest example: that a test fails is enough."""
+        shrinks = {Phase.shrink, Phase.explain}
+        phases = [phase for phase in settings().phases if phase not in shrinks]
+        settings.register_profile("mutants", settings(), phases=phases, database=None)
+        settings.load_profile("mutants")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Time the tests, then try mutant by mutant, until all are tried or the time is up."""
@@ -96,12 +104,12 @@ class Trials:
         for key in self.keys:
             if key in self.found:
                 continue
-            if time.monotonic() - start > self.seconds:
+            if time.monotonic() - start > self.job["seconds"]:
                 break
             name = self.mutants.original(key).__qualname__
             mine = [i for i in session.items if name in reach[i.nodeid][1]]
             mine = [i for i in mine if reach[i.nodeid][0] < LONGEST]
-            mine.sort(key=lambda i: (i.nodeid != self.first.get(key), reach[i.nodeid][0]))
+            mine.sort(key=lambda i: (i.nodeid != self.job["first"].get(key), reach[i.nodeid][0]))
             cpu = CPU[0] + CPU[1] * sum(reach[i.nodeid][0] for i in mine)
             self.found[key] = str(in_fork(lambda: self.verdict(key, mine), cpu, CLOCK * cpu))  # noqa: B023
             if snapshot() != kept:  # what a mutant wrote must not kill the next
@@ -124,9 +132,11 @@ class Trials:
 
     def save(self) -> None:
         """Write what was found so far."""
-        partial = self.out.with_suffix(".part")
-        partial.write_text(json.dumps(self.found, indent=0), encoding="utf-8")
-        partial.replace(self.out)
+        mutants = {key: self.found.get(key) for key in self.keys}
+        made = {"key": self.job["key"], "mutants": mutants, "text": self.mutants.text}
+        partial = Path(self.job["out"] + ".part")
+        partial.write_text(json.dumps(made, indent=0), encoding="utf-8")
+        partial.replace(self.job["out"])
 
 
 def snapshot() -> set[tuple[str, int, int]]:
@@ -209,7 +219,7 @@ def forget() -> None:
 def main() -> int:
     """Try the mutants of the file that the job names."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     mutants = Mutants(Path(job["file"]))
     if Path("results").exists():
         shutil.copytree("results", "kept", copy_function=shutil.copy2, dirs_exist_ok=True)
@@ -217,13 +227,7 @@ def main() -> int:
     keys = random.Random(mutants.text).sample(sorted(mutants.keys), len(mutants.keys))
     trials = Trials(mutants, keys, job)
     arguments = ["-q", "-pno:cacheprovider", "-pno:xdist", "-oaddopts=--import-mode=importlib"]
-    status = pytest.main([*arguments, *job["tests"]], plugins=[trials])
-    made = {
-        "mutants": {key: trials.found.get(key) for key in keys},
-        "text": mutants.text,
-    }
-    Path(job["out"]).write_text(json.dumps(made, indent=0), encoding="utf-8")
-    return int(status)
+    return int(pytest.main([*arguments, *job["tests"]], plugins=[trials]))
 
 
 if __name__ == "__main__":

@@ -140,8 +140,10 @@ def attempt(options: Options, file: str) -> dict[str, Any]:
         "first": first,
         "known": decided if same else {},
         "seconds": 60 * options.minutes,
-        "out": "out.json",
+        "out": str(details),
+        "key": now,
     }
+    details.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         copy = Path(name) / "copy"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
@@ -149,11 +151,10 @@ def attempt(options: Options, file: str) -> dict[str, Any]:
         command = [sys.executable, "tests/mutated.py", "job.json"]
         mine = {**os.environ, "PYTHONPATH": str(copy)}
         ran = subprocess.run(command, cwd=copy, env=mine, capture_output=True, text=True)
-        made = read_record(copy / "out.json")
-        if ran.returncode or "text" not in made:
-            print(f"{file}: its tests do not run:\n{ran.stdout}\n{ran.stderr}", file=sys.stderr)
-            made = {"mutants": {}, "text": "", **made}
-    write_record(details, {"key": now, "mutants": made["mutants"]})
+    made = read_record(details)
+    if ran.returncode or made.get("key") != now:
+        print(f"{file}: its tests do not run:\n{ran.stdout}\n{ran.stderr}", file=sys.stderr)
+        made = {"mutants": {}, "text": ""}
     return {"key": now, "tests": tests(file), **count(file, made["mutants"], made["text"])}
 
 
@@ -190,8 +191,10 @@ def changes(text: str, keys: list[str]) -> list[str]:
     for mutant in keys:
         stem = mutant.rpartition("__mutmut_")[0]
         before, after = functions[f"{stem}__mutmut_orig"], functions[mutant]
-        pair = ([line.replace(name, stem) for line in lines] for name, lines in
-                ((f"{stem}__mutmut_orig", before), (mutant, after)))
+        pair = (
+            [line.replace(name, stem) for line in lines]
+            for name, lines in ((f"{stem}__mutmut_orig", before), (mutant, after))
+        )
         lines = [line for line in difflib.ndiff(*pair) if line[0] in "-+"]
         found.append(f"{stem}: " + " -> ".join(line[2:].strip() for line in lines))
     return found
