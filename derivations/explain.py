@@ -79,7 +79,7 @@ def _differences(case: Step) -> list[dict[str, str]]:
 def _points(case: Step, seed: int, points: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     try:
-        for found in compare(case.lhs, case.rhs, case.label, seed=seed, points=points):
+        for found in compare(case, seed=seed, points=points):
             rows.append(
                 {
                     "at": {str(s): mp.nstr(value, numeric.DIGITS) for s, value in found.at.items()},

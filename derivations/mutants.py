@@ -42,7 +42,7 @@ def numbers(step: Step) -> str:
     """What the numeric road alone says of a step: ``rejected``, ``undefined`` or ``accepted``."""
     try:
         for _, case in cases(step):
-            if not all(found.agrees for found in compare(case.lhs, case.rhs, step.label)):
+            if not all(found.agrees for found in compare(case)):
                 return "rejected"
     except OneSided:
         return "rejected"

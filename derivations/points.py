@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mpmath as mp
 import sympy as sp
 
 from derivations import numeric
 from derivations.domains import Bounded, within
+
+if TYPE_CHECKING:
+    from derivations.proof import Step
 
 
 class OneSided(ArithmeticError):
@@ -45,26 +48,26 @@ class Compared:
         return ", ".join(f"{s} = {mp.nstr(value, 8)}" for s, value in self.at.items())
 
 
-def compare(
-    lhs: sp.Basic, rhs: sp.Basic, name: str, *, seed: int = 0, points: int = 5
-) -> Iterator[Compared]:
-    """Both sides at ``points`` random points within the domain of every symbol.
+def compare(step: Step, *, seed: int = 0, points: int = 5) -> Iterator[Compared]:
+    """Both sides of a step at ``points`` random points within the domain of every symbol.
 
-    ``name`` and ``seed`` fix the points. Raises OneSided where only one side has a value, numeric.Undefined if the
+    Its label and ``seed`` fix the points. Raises OneSided where only one side has a value, numeric.Undefined if the
     sides have one at too few of 4 * points places, and what evaluation raises for an expression without a rule.
     """
+    lhs, rhs = step.lhs, step.rhs
     symbols = sorted(free_symbols(lhs) | free_symbols(rhs), key=sp.default_sort_key)
     rough = lhs.has(sp.Limit) or rhs.has(sp.Limit)
     digits = numeric.LIMIT_DIGITS if rough else numeric.DIGITS
     compared, problem = 0, "none was tried"
     for attempt in range(4 * points):
-        rng = Random(f"{seed} {name} {attempt}")
+        rng = Random(f"{seed} {step.label} {attempt}")
         at = {s: draw(s, rng, attempt) for s in symbols}
         if attempt == 3:  # sizes and places may be equal
             alike = [s for s in symbols if s.is_integer and not isinstance(s, Bounded)]
             at |= {s: at[alike[0]] for s in alike if within(s, at[alike[0]])}
             real = [s for s in symbols if not s.is_integer and s.is_real and within(s, 1)]
             at |= {s: mp.mpf(1) for s in real[:1]}  # where a denominator such as 1 - s is zero
+        at |= {s: max(at[s], mp.mpf(least)) for s, least in step.least if s in at}
         drawn = attempt + 1_000_003 * seed  # other laws for another seed
         left, right = (_value(side, at, drawn) for side in (lhs, rhs))
         lacks = [side for side in (left, right) if isinstance(side, numeric.Undefined)]
@@ -95,16 +98,16 @@ def free_symbols(expression: sp.Basic) -> set[sp.Symbol]:
 
 
 def draw(symbol: sp.Symbol, rng: Random, attempt: int) -> Any:
-    """A value within the symbol's domain. Real numbers take both signs, and zero once; others are complex."""
+    """A value within the symbol's domain, once its end (zero, or one for a size); complex if nothing is declared."""
     if isinstance(symbol, Bounded):
         return symbol.draw(rng, attempt)
     if symbol.is_real is None:
         return mp.mpc(rng.uniform(-3.0, 3.0), rng.uniform(-3.0, 3.0))
     if symbol.is_integer:
         size = rng.randint(1, 9)
-        if symbol.is_nonnegative and not symbol.is_positive:
-            return mp.mpf(0 if attempt == 2 else size)
-        return mp.mpf(size if symbol.is_positive else rng.choice((-1, 1)) * size)
+        if symbol.is_nonnegative:
+            return mp.mpf(int(symbol.is_positive or 0) if attempt == 2 else size)
+        return mp.mpf(rng.choice((-1, 1)) * size)
     size = mp.mpf(10) ** mp.mpf(rng.uniform(-1.0, 0.7))
     if symbol.is_positive:
         return size

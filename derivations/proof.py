@@ -45,6 +45,7 @@ class Step:
     """An equality: ``lhs`` left unevaluated, ``rhs`` typed by hand, and the reason ``why``.
 
     ``cases`` maps size symbols to the sizes for which the step is checked, where it cannot be for all.
+    ``least`` is the smallest size from which the step is claimed: an inductive step begins after its base case.
     ``numeric_only`` is the reason why algebra cannot decide this step; empty for every other step.
     ``same`` declares mutants that say the same as the step: (kind, how many, why); see ``derivations.mutants``.
     """
@@ -55,6 +56,7 @@ class Step:
     why: str
     ref: str = "ours"
     cases: tuple[tuple[sp.Symbol, tuple[int, ...]], ...] = ()
+    least: tuple[tuple[sp.Symbol, int], ...] = ()
     numeric_only: str = ""
     same: tuple[tuple[str, int, str], ...] = ()
 
@@ -180,7 +182,10 @@ def check(step: Step, *, row: str = "", seed: int = 0, points: int = 5) -> Check
         raise DerivationError(
             f"{where}: marked numeric_only, but algebra decides it; drop the mark"
         )
-    sizes = "; ".join(f"{s} = {', '.join(map(str, values))}" for s, values in step.cases)
+    sizes = "; ".join(
+        [f"{s} = {', '.join(map(str, values))}" for s, values in step.cases]
+        + [f"{s} ≥ {value}" for s, value in step.least]
+    )
     status: Status = "numeric only" if undecided else "n ≤ 3" if step.cases else "proved"
     seconds = time.process_time() - start
     return Checked(step, status, step.numeric_only or sizes, seconds, used, digits)
@@ -240,7 +245,7 @@ def _check_numerically(step: Step, where: str, seed: int, points: int) -> tuple[
     """Compare both sides at ``points`` points; returns the digits agreed to, and the points used."""
     digits, used = numeric.DIGITS, 0
     try:
-        for found in compare(step.lhs, step.rhs, step.label, seed=seed, points=points):
+        for found in compare(step, seed=seed, points=points):
             digits, used = found.digits, used + 1
             if not found.agrees:
                 raise DerivationError(
@@ -285,5 +290,5 @@ def induction(
             ref,
             same=same_base,
         ),
-        Step(label, continued, closed, why, ref),
+        Step(label, continued, closed, why, ref, least=((index, start + 1),)),
     )

@@ -28,7 +28,6 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: a fork has one thread
 
 import pytest
-from hypothesis import Phase, settings
 from mutmut.mutation.file_mutation import mutate_file_contents
 
 CPU = (5.0, 4.0)  # seconds, and multiples of what its tests take, that a mutant may compute
@@ -88,6 +87,8 @@ class Trials:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Tell hypothesis not to look for the smallest example: that a test fails is enough."""
+        from hypothesis import Phase, settings  # not before pytest is there
+
         shrinks = {Phase.shrink, Phase.explain}
         phases = [phase for phase in settings().phases if phase not in shrinks]
         settings.register_profile("mutants", settings(), phases=phases, database=None)
