@@ -51,11 +51,18 @@ def evaluate(expression: sp.Basic, at: Point, seed: int = 0) -> Number:
         try:
             value = _value(sp.sympify(expression, strict=True), dict(at), seed)
         except (ZeroDivisionError, OverflowError) as error:
-            raise Undefined(f"{expression} at {dict(at)}: {error}") from None
+            raise Undefined(
+                f"{expression} has no value at {place(at)} ({str(error) or 'division by zero'})"
+            ) from None
         finite = all(mp.isfinite(entry) for entry in entries(value))
         if not finite:
-            raise Undefined(f"{expression} is not finite at {dict(at)}")
+            raise Undefined(f"{expression} is not finite at {place(at)}")
         return value
+
+
+def place(at: Point) -> str:
+    """A point, in words."""
+    return ", ".join(f"{s} = {mp.nstr(value, 8)}" for s, value in at.items()) or "any point"
 
 
 def entries(value: Number) -> Iterator[Number]:

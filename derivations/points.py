@@ -45,7 +45,7 @@ class Compared:
     @property
     def place(self) -> str:
         """The point, in words."""
-        return ", ".join(f"{s} = {mp.nstr(value, 8)}" for s, value in self.at.items())
+        return numeric.place(self.at)
 
 
 def compare(step: Step, *, seed: int = 0, points: int = 5) -> Iterator[Compared]:

@@ -249,7 +249,7 @@ def _check_numerically(step: Step, where: str, seed: int, points: int) -> tuple[
             digits, used = found.digits, used + 1
             if not found.agrees:
                 raise DerivationError(
-                    f"{where}: the sides differ at {found.place or 'every point'}\n"
+                    f"{where}: the sides differ at {found.place}\n"
                     f"  left  {step.lhs}\n        = {shown(found.left)}\n"
                     f"  right {step.rhs}\n        = {shown(found.right)}\n"
                     f"  left - right = {shown(gap(found.left, found.right))}"

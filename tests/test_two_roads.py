@@ -1,3 +1,415 @@
-"""The numeric road against numbers known otherwise, and the random laws and points that it draws."""
+"""The numeric road against numbers known otherwise; the laws and points that it draws; what algebra leaves."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import mpmath as mp
+import pytest
+import sympy as sp
+
+from derivations import algebra, numeric, points
+from derivations.expectation import (
+    Dependent,
+    GaussianMean,
+    Independent,
+    Law,
+    Mean,
+    Normal,
+    Signs,
+    Symmetric,
+    Variance,
+)
+from derivations.numeric import Undefined, evaluate, unroll
+from derivations.outcomes import draw_outcomes
+from derivations.points import Compared, compare, draw, free_symbols, gap, shown
+from derivations.proof import Step
+from derivations.solve import Root
+
+x, y = sp.symbols("x y", real=True)
+p, v = sp.symbols("p v", positive=True)
+n, i, j = sp.symbols("n i j", integer=True, positive=True)
+w, u = sp.IndexedBase("w"), sp.IndexedBase("u")
+f, g = sp.Function("f"), sp.Function("g", positive=True)
+AT = {x: mp.mpf(-2), y: mp.mpf(3), p: mp.mpf(2), v: mp.mpf(4), n: mp.mpf(3)}
+
+
+# Numbers known otherwise
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (x**2 + y, 7),
+        (sp.Integral(x * y, (x, 0, y)), "13.5"),
+        (sp.Integral(x * y, (x, 0, y), (y, 0, 2)), 2),  # the last limit is the outermost
+        (sp.Integral(sp.Abs(x), (x, -1, 3)), 5),  # a kink at zero
+        (sp.Integral(sp.exp(-p), (p, 0, sp.oo)), 1),
+        (sp.Sum(i * y, (i, 1, n)), 18),
+        (sp.Sum(i * j, (i, 1, j), (j, 1, n)), 25),
+        (sp.Sum(i, (i, 4, n)), 0),  # nothing to add
+        (sp.Product(i + 1, (i, 1, n)), 24),
+        (sp.Product(i, (i, 4, n)), 1),
+        (sp.Product(i * j, (i, 1, 2), (j, 1, 2)), 16),
+        (sp.Sum(1 / sp.Integer(2) ** i, (i, 1, sp.oo)), 1),
+        (sp.Product(1 - 1 / (i + 1) ** 2, (i, 1, sp.oo)), "0.5"),
+        (sp.Derivative(x**3 * y, x), 36),
+        (sp.Derivative(x**3 * y**2, x, 2, y), -72),
+        (sp.Subs(x * y, (x, y), (y, x + 1)), -3),
+        (sp.Subs(sp.Derivative(x**2, x), x, y), 6),
+        (sp.Limit(sp.sin(x) / x, x, 0), 1),
+        (sp.Limit((p + y) / p, p, sp.oo), 1),
+        (GaussianMean(x**2 + y, x, v), 7),
+        (GaussianMean(sp.Max(0, x) ** 2, x, v), 2),
+        (Mean(x**2 + y, Independent(x, {1: 0, 2: v})), 7),
+        (Mean(sp.Sum(w[i], (i, 1, 3)) ** 2, Independent(w, {1: 1, 2: v})), 18),
+        (Mean(w[1] * u[1], Independent(w, {1: 2, 2: v + 4}), Independent(u, {1: 3, 2: 10})), 6),
+        (Variance(w[1] + 2 * w[2], Independent(w, {1: 1, 2: v})), 15),
+        (Mean(x**8, Normal(x, 2)), 1680),
+        (Mean(w[1] ** 4 * sp.Abs(w[2]), Signs(w)), 1),
+    ],
+)  # fmt: skip
+def test_the_value_of_what_is_not_evaluated(expression: sp.Expr, value: Any) -> None:
+    close = mp.mpf(10) ** (-9 if expression.has(sp.Limit) else -numeric.DIGITS)
+    with mp.workdps(numeric.WORKING_DIGITS):
+        for seed in (0, 1):
+            assert abs(evaluate(expression, AT, seed) - mp.mpf(value)) < close * 100
+
+
+def test_the_absolute_value_of_a_normal_variable() -> None:
+    with mp.workdps(numeric.WORKING_DIGITS):
+        found = evaluate(GaussianMean(sp.Abs(x), x, v), AT)
+        assert abs(found - 2 * mp.sqrt(2 / mp.pi)) < mp.mpf(10) ** -numeric.DIGITS
+
+
+@pytest.mark.parametrize(("side", "value"), [("+", 1), ("-", -1)])
+def test_a_limit_has_a_side(side: str, value: int) -> None:
+    found = evaluate(sp.Limit(sp.Abs(x) / x + x, x, 0, side), {})
+    assert found == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("equation", "unknown", "root"),
+    [
+        (p * v - 12, p, 3), (sp.Eq(x**3, -8), x, -2), (sp.Eq(x + 5, 5), x, 0),
+        (sp.Eq(v * p**2, 1), p, "0.5"), (sp.Eq(p, 10), p, 10),
+    ],
+)  # fmt: skip
+def test_a_root_is_found_on_either_side(equation: sp.Basic, unknown: sp.Symbol, root: Any) -> None:
+    found = evaluate(Root(equation, unknown), {v: mp.mpf(4)})
+    assert abs(found - mp.mpf(root)) < mp.mpf("1e-25")
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (1 / (x + 2), r"^1/\(x \+ 2\) has no value at x = -2.0, .*\(division by zero\)$"),
+        (sp.log(x + 2), "^log.* is not finite at x = -2.0|has no value"),
+        (sp.Matrix([[1, 1 / (x + 2)]]), "has no value at x = -2.0"),
+        (sp.Sum(i, (i, 5, n)), "^the range 5 to 3.0 of .* runs backwards$"),
+        (Root(x**2 - 1, x), "^2 roots of .* found by sign changes, not 1$"),
+        (Root(x**2 + 1, x), "^0 roots of "),
+        (Mean(sp.Sum(w[i], (i, 1, n)), Signs(w)), "has no numeric range; give the step cases"),
+        (sp.Subs(p, p, x), "^p is -2.0 there, which its assumptions exclude$"),
+        (sp.Derivative(sp.Abs(x + 2), x), "at x = -2.0 depends on the side it is taken from"),
+    ],
+)
+def test_what_has_no_value_says_so(expression: sp.Basic, said: str) -> None:
+    with pytest.raises(Undefined, match=said):
+        evaluate(expression, AT)
+
+
+def test_functions_and_entries_have_values_that_only_their_names_places_and_the_seed_decide() -> (
+    None
+):
+    def values(expression: sp.Expr) -> list[Any]:
+        return [evaluate(expression, AT, seed) for seed in range(40)]
+
+    assert values(f(x)) == values(f(y - 5)) != values(f(y))
+    assert values(f(1)) == values(f(n - 2)) != values(g(1))
+    assert all(0.3 <= value <= 3 for value in values(g(1)))
+    assert all(0.3 <= abs(value) <= 3 for value in values(f(1)))
+    assert {value > 0 for value in values(f(1))} == {True, False}
+    assert values(w[2]) == values(w[n - 1]) != values(w[1])
+    assert values(w[1]) != values(u[1])
+    assert values(w[1, 2]) != values(w[2, 1])
+    assert min(values(w[1])) < -2 < 2 < max(values(w[1]))
+    assert all(-3 <= value <= 3 for value in values(w[1]))
+    assert len(set(values(f(1)))) == len(set(values(w[1]))) == 40
+
+
+def test_a_place_that_is_a_symbol_is_put_in() -> None:
+    law = Independent(w, {1: 0, 2: v})
+    same, other = ({v: mp.mpf(4), i: mp.mpf(2), j: mp.mpf(k)} for k in (2, 5))
+    assert evaluate(Mean(w[i] * w[j], law), same) == pytest.approx(4)
+    assert evaluate(Mean(w[i] * w[j], law), other) == pytest.approx(0, abs=1e-30)
+
+
+def test_sums_are_written_out() -> None:
+    assert unroll(sp.Sum(w[i], (i, 1, 3)) ** 2) == (w[1] + w[2] + w[3]) ** 2
+    assert unroll(sp.Product(w[i] + 1, (i, 2, 3))) == (w[2] + 1) * (w[3] + 1)
+    double = sp.Sum(w[i, j], (i, 1, j), (j, 1, 2))
+    assert unroll(double) == w[1, 1] + w[1, 2] + w[2, 2]
+    assert unroll(x + y) == x + y
+    assert unroll(sp.Sum(w[i], (i, 2, 1))) == 0
+
+
+# Random laws
+
+
+def moment(outcomes: Sequence[tuple[Any, dict[sp.Expr, Any]]], *powers: tuple[sp.Expr, int]) -> Any:
+    def product(values: dict[sp.Expr, Any]) -> Any:
+        return mp.fprod(values[entry] ** power for entry, power in powers)
+
+    return mp.fsum(chance * product(values) for chance, values in outcomes)
+
+
+@pytest.mark.parametrize("atoms", [2, 3])
+@pytest.mark.parametrize(
+    "law",
+    [
+        Independent(w, {1: sp.Integer(1), 2: sp.Integer(5)}),
+        Independent(w, {1: sp.Integer(2)}),
+        Independent(w, {2: sp.Integer(5)}),
+        Symmetric(w, {2: sp.Integer(5)}),
+        Symmetric(w, {}),
+        Dependent(w, {1: sp.Integer(1), 2: sp.Integer(5)}),
+        Normal(w, 5),
+        Signs(w),
+    ],
+    ids=str,
+)
+def test_a_random_law_has_what_is_declared_and_no_more(law: Law, atoms: int) -> None:
+    one, two = w[1], w[2]
+    with mp.workdps(numeric.WORKING_DIGITS):
+        third, mixed = set(), set()
+        for seed in range(6):
+            made = draw_outcomes(law, [one, two], lambda m: mp.mpf(int(m)), seed, atoms)
+            assert abs(mp.fsum(chance for chance, _ in made) - 1) < 1e-40
+            assert all(chance > 0 for chance, _ in made)
+            for power, declared in law.moments.items():
+                for entry in (one, two):
+                    assert abs(moment(made, (entry, int(power))) - int(declared)) < 1e-38
+            apart = moment(made, (one, 1)) * moment(made, (two, 1))
+            together = moment(made, (one, 1), (two, 1))
+            mixed.add(mp.nstr(together - apart, 8) if abs(together - apart) > 1e-30 else "0")
+            third.add(mp.nstr(moment(made, (one, 3)), 8))
+            assert made == draw_outcomes(law, [one, two], lambda m: mp.mpf(int(m)), seed, atoms)
+            if isinstance(law, Symmetric):
+                assert abs(moment(made, (one, 3))) < 1e-38
+        assert (mixed == {"0"}) is law.independent
+        assert len(third) == 6 or isinstance(law, Symmetric)
+        values = {Normal: 5, Signs: 2, Dependent: 3}.get(type(law), atoms)
+        values *= 2 if type(law) is Symmetric else 1
+        assert len(made) == (values if isinstance(law, Dependent) else values**2)
+
+
+def test_a_law_with_a_third_moment_is_not_known() -> None:
+    with pytest.raises(
+        NotImplementedError, match=r"no finite law is known for the moments \[2, 3\]"
+    ):
+        draw_outcomes(Independent(w, {2: 1, 3: 0}), [w[1]], lambda m: mp.mpf(1), 0)
+
+
+def test_many_entries_take_two_values_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def drawn(*arguments: Any) -> Any:
+        asked.append(arguments[-1])
+        return draw_outcomes(*arguments)
+
+    monkeypatch.setattr(numeric, "draw_outcomes", drawn)
+    for size in (6, 7):
+        evaluate(Mean(sp.Sum(w[i], (i, 1, size)), Independent(w, {1: 0})), {})
+    assert asked == [3, 2]
+
+
+# Points
+
+
+def test_points_respect_what_is_declared() -> None:
+    kinds: dict[str, dict[str, bool]] = {
+        "real": {"real": True}, "positive": {"positive": True}, "negative": {"negative": True},
+        "nonnegative": {"nonnegative": True}, "nonpositive": {"nonpositive": True},
+        "nonzero": {"real": True, "nonzero": True}, "integer": {"integer": True},
+        "size": {"integer": True, "positive": True}, "count": {"integer": True, "nonnegative": True},
+    }  # fmt: skip
+    seen = {}
+    for name, assumptions in kinds.items():
+        symbol = sp.Symbol(name, **assumptions)
+        drawn = [float(draw(symbol, Random(f"{name} {k}"), k % 20)) for k in range(400)]
+        seen[name] = drawn
+        assert draw(symbol, Random(0), 2) == {"real": 0, "nonnegative": 0, "nonpositive": 0,
+            "size": 1, "count": 0}.get(name, draw(symbol, Random(0), 2))  # fmt: skip
+    assert 0.1 <= min(seen["positive"]) < 0.12 < 4.5 < max(seen["positive"]) <= 10**0.7
+    assert -(10**0.7) <= min(seen["negative"]) < -4.5 < -0.12 < max(seen["negative"]) <= -0.1
+    assert min(seen["nonnegative"]) == max(seen["nonpositive"]) == 0
+    assert max(seen["nonnegative"]) > 4.5 > -4.5 > min(seen["nonpositive"])
+    assert min(seen["real"]) < -4.5 < 4.5 < max(seen["real"])
+    assert 0 in seen["real"]
+    assert 0 not in seen["nonzero"] + seen["positive"] + seen["negative"]
+    assert set(seen["size"]) == set(range(1, 10))
+    assert set(seen["count"]) == set(range(10))
+    assert set(seen["integer"]) == {*range(-9, 0), *range(1, 10)}
+    for name in ("real", "nonzero"):  # both signs, in the first two points
+        symbol = sp.Symbol(name, **kinds[name])
+        assert all(draw(symbol, Random(k), 0) > 0 > draw(symbol, Random(k), 1) for k in range(9))
+    assert abs(complex(draw(sp.Symbol("any"), Random(1), 0)).imag) > 0.01
+
+
+def test_places_are_equal_once_and_one_number_is_one() -> None:
+    step = Step("places", x * p * i + j, x * p * i + j + n - n + 0 * y, "why")
+    first = [found.at for found in compare(step)]
+    assert len(first) == 5
+    assert first[3][i] == first[3][j]
+    assert any(at[i] != at[j] for at in first)
+    assert [k for k, at in enumerate(first) if 1 in (at[x], at[p])] == [3]
+    assert first == [found.at for found in compare(step)]
+    assert first != [found.at for found in compare(step, seed=1)]
+    assert len(list(compare(step, points=8))) == 8
+    assert first != [found.at for found in compare(Step("other", step.lhs, step.rhs, "why"))]
+    later = Step("later", n + x, x + n, "why", least=((n, 6),))
+    assert {int(found.at[n]) for found in compare(later, points=30)} == {6, 7, 8, 9}
+
+
+def test_what_is_bound_needs_no_value() -> None:
+    assert free_symbols(sp.Sum(w[i] * x, (i, 1, n)) + f(p)) == {x, n, p}
+    assert free_symbols(sp.Integral(y, (y, 0, v))) == {v}
+
+
+def test_too_few_points_are_an_error_that_says_how_many() -> None:
+    nothing = sp.Integral(0, (x, 0, 1))
+    never = Step("never", p / nothing, p**2 / nothing, "why")
+    with pytest.raises(Undefined, match=r"^defined at 0 of 20 points; last: "):
+        list(compare(never))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "digits", "agrees"),
+    [
+        ("1", "1.0000000000000000000000000000009", 30, True),
+        ("1", "1.000000000000000000000000000002", 30, False),
+        ("1000", "1000.0000000000000000000000000009", 30, True),
+        ("1", "1.00000000009", 10, True),
+        ("1", "1.0000000002", 10, False),
+        ("0", "9e-40", 30, True),
+        ("0", "2e-39", 30, False),
+        ("-1", "1", 30, False),
+    ],
+)  # fmt: skip
+def test_agreement_is_relative(left: str, right: str, digits: int, agrees: bool) -> None:
+    with mp.workdps(45):
+        one, two = mp.mpf(left), mp.mpf(right)
+    for pair in ((one, two), (two, one)):
+        assert Compared({}, *pair, digits, 0).agrees is agrees
+    with mp.workdps(45):
+        both = mp.matrix([[0, one]]), mp.matrix([[0, two]])
+    assert Compared({}, *both, digits, 0).agrees is agrees
+    assert not Compared({}, both[0], one, digits, 0).agrees
+
+
+def test_a_place_and_a_difference_in_words() -> None:
+    found = Compared({x: mp.mpf("1.23456789123"), n: mp.mpf(3)}, mp.mpf(1), mp.mpf(2), 30, 0)
+    assert found.place == "x = 1.2345679, n = 3.0"
+    assert gap(mp.mpf(1), mp.mpf(3)) == -2
+    assert gap(mp.matrix([[1]]), mp.matrix([[1, 2]])) == "shapes differ"
+    assert (shown("shapes differ"), shown(mp.mpf(2))) == ("shapes differ", "2.0")
+    assert shown(mp.matrix([[1, 2]])) == "1.0, 2.0"
+    with mp.workdps(45):
+        assert shown(1 / mp.mpf(3)) == "0." + 30 * "3"
+
+
+def test_a_limit_needs_fewer_digits() -> None:
+    limit = Step("limit", sp.Limit(sp.sin(x) / x, x, 0), sp.S.One, "why")
+    assert {found.digits for found in compare(limit)} == {numeric.LIMIT_DIGITS}
+    turned = Step("limit", limit.rhs, limit.lhs, "why")
+    assert {found.digits for found in compare(turned)} == {10}
+    plain = Step("plain", sp.Integral(p, (p, 0, 1)), sp.S.Half, "why")
+    assert {found.digits for found in compare(plain)} == {30}
+    assert points.numeric is numeric
+
+
+# What algebra leaves
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "left"),
+    [
+        ((x + 1) ** 2, x**2 + 2 * x + 1, None),
+        (sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.S.One, None),
+        (sp.Product(f(i), (i, 1, n + 1)), f(n + 1) * sp.Product(f(i), (i, 1, n)), None),
+        (sp.Sum(g(i), (i, 1, n + 2)) - g(n + 2) - g(n + 1), sp.Sum(g(i), (i, 1, n)), None),
+        (sp.Max(0, x), x * sp.Heaviside(x, 0), None),
+        (sp.sqrt(p**2 * v), p * sp.sqrt(v), None),
+        (x, x + 1, -1),
+        (sp.Matrix([[x, y]]), sp.Matrix([[x, y + 2]]), -2),
+        (sp.Matrix([[x, (y + 1) ** 2]]), sp.Matrix([[x, y**2 + 2 * y + 1]]), None),
+        (sp.Matrix([[x, y]]), sp.Matrix([[x], [y]]), sp.Symbol("shapes: (1, 2) and (2, 1)")),
+        (sp.Matrix([[x]]), x, sp.Symbol("shapes: (1, 1) and a number")),
+        (x, sp.Matrix([[x]]), sp.Symbol("shapes: a number and (1, 1)")),
+    ],
+)  # fmt: skip
+def test_what_algebra_leaves_of_a_difference(lhs: sp.Basic, rhs: sp.Basic, left: Any) -> None:
+    assert algebra.difference(lhs, rhs) == left
+
+
+def test_each_way_of_simplifying_is_shown_until_nothing_is_left() -> None:
+    ways = [name for name, _ in algebra.simplified((x + 1) ** 2, x**2 + 2 * x + 1)]
+    assert ways == ["doit", "expand"]
+    assert [name for name, _ in algebra.simplified(x, y)] == list(algebra.ROADS)
+
+
+@pytest.mark.parametrize(
+    ("law", "expression", "value"),
+    [
+        (Symmetric(w, {2: v}), w[1] ** 3 + w[1] ** 2, v),
+        (Symmetric(w, {2: v}), sp.Max(0, w[1]) ** 2, v / 2),
+        (Symmetric(w, {2: v}), sp.Abs(w[1]), sp.Symbol("E[|w|^1]", positive=True)),
+        (Signs(w), sp.Abs(w[1]) + w[1] ** 6 * w[2], 1),
+        (Normal(w, v), w[1] ** 4 * w[2] ** 2, 3 * v**3),
+        (Normal(w, v), w[1] ** 6 + w[1] ** 8, 15 * v**3 + 105 * v**4),
+        (Independent(w, {1: 2, 2: v}), w[1] * w[2] + w[1] ** 2, v + 4),
+        (Independent(w, {1: 2}), w[1] ** 2, sp.Symbol("E[w^2]", real=True)),
+        (Dependent(w, {1: 2, 2: v}), w[1] * w[2], sp.Symbol("E[w[1]^1 w[2]^1]", real=True)),
+        (Dependent(w, {1: 2, 2: v}), w[1] + w[2] ** 2 + y, v + 2 + y),
+        (Independent(x, {1: 2, 2: v}), x**2 + 3, v + 3),
+        (Independent(w, {1: 2, 2: v}), sp.S(7), 7),
+    ],
+)  # fmt: skip
+def test_expectations_term_by_term(law: Law, expression: sp.Expr, value: sp.Expr) -> None:
+    assert sp.expand(Mean(expression, law).doit() - value) == 0
+    spread = Variance(expression, law).doit()
+    square = Mean(expression**2, law).doit()
+    assert sp.expand(spread - square + sp.expand(value**2)) == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (x**2, v), (x**4, 3 * v**2), (x, 0), (sp.Max(0, x) ** 2, v / 2), (y * x**2, y * v),
+        (sp.Abs(x), sp.sqrt(2 * v / sp.pi)), (sp.Heaviside(x), sp.S.Half), (sp.cos(x), sp.exp(-v / 2)),
+    ],
+)  # fmt: skip
+def test_gaussian_means_in_closed_form(expression: sp.Expr, value: sp.Expr) -> None:
+    mean = GaussianMean(expression, x, v)
+    assert sp.simplify(mean.doit() - value) == 0
+    assert mean.free_symbols == (expression.free_symbols - {x}) | {v}
+    density = sp.exp(-1 / (2 * v)) / sp.sqrt(2 * sp.pi * v)
+    assert sp.simplify(mean.integrand.subs(x, 1) - expression.subs(x, 1) * density) == 0
+
+
+def test_a_mean_is_free_of_what_is_random() -> None:
+    mean = Mean(w[1] * y + u[i], Independent(w, {1: p}), Symmetric(u, {2: v}))
+    assert mean.free_symbols == {y, p, v, i}
+    assert Mean(x * y, Independent(x, {1: p})).free_symbols == {y, p}
+
+
+def test_a_root_is_kept_unless_there_is_one() -> None:
+    two = Root(sp.Eq(x**2, 4), x)
+    assert two.doit() == two
+    assert Root(sp.Eq(p**2, 4), p).doit() == 2
+    assert Root(p * v - 1, p).doit() == 1 / v
+    assert two.free_symbols == set()
+    assert Root(p * v - 1, p).free_symbols == {v}
