@@ -52,9 +52,9 @@ doubt: $(INSTALLED) ## Try wrong steps, wrong code and hostile files; count what
 fuzz: $(INSTALLED) ## Feed 100,000 damaged inputs to everything that reads (some minutes)
 	@$(PY) tests/test_fuzz.py
 
-mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? (two hours or more)
+mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? What changed since the last time is tried
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"
-	@$(PY) tests/mutation.py
+	@$(PY) tests/mutation.py $(ARGS)
 
 experiments: $(INSTALLED) ## Run the experiments that changed since their last result
 	@$(PY) -m experiments --changed

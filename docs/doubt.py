@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Mapping
+
+from scipy.stats import binomtest
 
 from derivations import mutants
 from derivations.__main__ import show
 from derivations.record import verify_row
 from derivations.rows import ROOT, ROWS
+from docs import tested
 from docs.records import BADGES, COUNTS, badge, counts, indent, proof, table, verdict, words
 
 
@@ -81,26 +85,46 @@ def wrong_code(_: str, up: str) -> str:
 
 
 def wrong_tests(_: str, up: str) -> str:
-    """The mutation testing of our own tests."""
-    record = counts(COUNTS / "tests.json", "make mutants")
-    rows = [
-        [
-            f"`{one['file']}`",
-            *(str(one[name]) for name in ("made", "tried", "killed")),
-            f"{100 * one['killed'] / one['tried']:.0f} %" if one["tried"] else "",
-        ]
-        for one in (*record["files"], {"file": "all", **record["all"]})
-    ]
-    parts = [table(["file", "mutants", "tried", "killed", "of those tried"], rows)]
-    left = record["all"]["made"] - record["all"]["tried"]
-    if left:
-        parts.append(
-            f'!!! warning "Not tried yet: {left:,}"\n    The last campaign was stopped before its end.'
+    """The mutation testing of our own tests, file by file."""
+    record = counts(tested.COUNTS, "make mutants")["files"]
+    total = tested.totals(record)
+    rows = [tried(f"`{file}`", one) for file, one in record.items()]
+    parts = [
+        table(
+            ["file", "mutants", "tried", "killed", "of those tried"], [*rows, tried("all", total)]
         )
-    reasons = [f"- {one['number']}: {one['why']}" for one in record["explained"]]
-    reasons += [f"- no reason known: `{one}`" for one in record["unexplained"]]
-    parts.append('??? note "Survivors, and why they live"\n' + indent("\n".join(reasons)))
-    return "\n\n".join([*parts, _again("make mutants")])
+    ]
+    if left := total["made"] - total["tried"]:
+        parts.append(
+            f'!!! warning "Not tried yet: {left:,}"\n    What was tried is a random sample of each file.'
+        )
+    absent = [f"`{file}`" for file in tested.sources() if file not in record]
+    if absent:
+        parts.append('!!! danger "No mutant tried"\n' + indent(", ".join(absent)))
+    reasons: Counter[str] = Counter()
+    for one in record.values():
+        reasons.update(dict(one["explained"]))
+    lines = [f"- {number}: {why}" for why, number in reasons.most_common()]
+    lines += [
+        f"- no reason known, `{file}`: `{one}`"
+        for file, found in record.items()
+        for one in found["unexplained"]
+    ]
+    parts.append('??? note "Survivors, and why they live"\n' + indent("\n".join(lines)))
+    changed = [f"`{file}`" for file in tested.stale(record) if file in record]
+    return "\n\n".join([*parts, _again("make mutants", changed)])
+
+
+def tried(name: str, one: Mapping[str, int]) -> list[str]:
+    """A file's line: its counts, and what of all its mutants is killed, with 95 % confidence if a part was tried."""
+    numbers = [f"{one[column]:,}" for column in ("made", "tried", "killed")]
+    if not one["tried"]:
+        return [name, *numbers, ""]
+    share = f"{100 * one['killed'] / one['tried']:.0f} %"
+    if one["tried"] < one["made"]:
+        low, high = binomtest(one["killed"], one["tried"]).proportion_ci(method="exact")
+        share += f" ({100 * low:.0f} to {100 * high:.0f} %)"
+    return [name, *numbers, share]
 
 
 def hostile_files(_: str, up: str) -> str:

@@ -52,7 +52,13 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 # No row has rebuilt these yet. A row that does moves them to EARNED.
 ON_LOAN = frozenset(
     {f"torch.Tensor.{name}" for name in ("sub", "div")}
-    | {"torch.Tensor.eq", "torch.Tensor.le", "torch.Tensor.masked_fill", "torch.where"}
+    | {
+        "torch.Tensor.eq",
+        "torch.Tensor.gt",
+        "torch.Tensor.le",
+        "torch.Tensor.masked_fill",
+        "torch.where",
+    }
 )
 
 # One operation has several spellings: 1 / x asks for __rtruediv__, x / 2 for div.

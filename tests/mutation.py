@@ -18,11 +18,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,29 +28,10 @@ import tyro
 
 from derivations.record import read_record, write_record
 from derivations.rows import ROOT
+from docs.tested import COUNTS, key, sources, stale, tests, totals
 
-COUNTS = ROOT / "docs" / "counts" / "tests.json"
 DETAILS = ROOT / "results" / "tests"
 LEFT_BEHIND = (".*", "__pycache__", "node_modules", "site", "tests.json")  # not copied
-
-# Which tests try the machinery; a file impl/a/b.py has tests/a/test_impl_b.py and tests/a/test_b.py.
-MACHINERY = {
-    "impl/rules.py": ("test_rules_of_the_game",),
-    "derivations/algebra.py": ("test_sceptic", "test_proof"),
-    "derivations/domains.py": ("test_domains", "test_sceptic"),
-    "derivations/expectation.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/numeric.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/outcomes.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/points.py": ("test_two_roads", "test_domains", "test_sceptic", "test_proof"),
-    "derivations/proof.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/solve.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/vectorised.py": ("test_sceptic", "test_proof"),
-    "experiments/passes.py": ("test_stack",),
-    "experiments/ratios.py": ("test_ratios",),
-    "experiments/stack.py": ("test_stack",),
-    "experiments/statistics.py": ("test_statistics",),
-    "experiments/verdict.py": ("test_verdict",),
-}
 
 # Why a mutant lives: what its file and its change (function: removed line → added line) match, and the reason.
 REASONS: tuple[tuple[str, str, str], ...] = ()
@@ -91,41 +70,6 @@ def main(options: Options) -> int:
     print(f"all: {dict(total)}, alive without a reason: {unexplained}; stale: {stale(found)}")
     good = total["tried"] == total["made"] and total["killed"] >= 0.9 * total["made"]
     return 0 if good and not (unexplained or stale(found) or failed) else 1
-
-
-def sources() -> Iterator[str]:
-    """The files that are mutated: all of impl/, and the machinery that ``MACHINERY`` lists."""
-    names = (p.relative_to(ROOT).as_posix() for p in (ROOT / "impl").glob("*/*.py"))
-    yield from sorted({*MACHINERY, *(name for name in names if not name.endswith("__init__.py"))})
-
-
-def tests(file: str) -> list[str]:
-    """The test files that try ``file``."""
-    if file in MACHINERY:
-        return [f"tests/{name}.py" for name in MACHINERY[file]]
-    _, chapter, name = file.split("/")
-    like = (f"tests/{chapter}/test_impl_{name}.py", f"tests/{chapter}/test_{name}.py")
-    return [test for test in like if (ROOT / test).exists()]
-
-
-def key(file: str) -> str:
-    """A key of a file and of the tests that try it."""
-    texts = ((ROOT / name).read_bytes() for name in (file, *tests(file)))
-    return sha256(b"\0".join(texts)).hexdigest()[:16]
-
-
-def stale(found: dict[str, Any]) -> list[str]:
-    """The files that were not tried, or that changed, they or their tests, since they were."""
-    return [file for file in sources() if found.get(file, {}).get("key") != key(file)]
-
-
-def totals(found: dict[str, Any]) -> Counter[str]:
-    """The counts of all files together."""
-    total: Counter[str] = Counter()
-    for one in found.values():
-        total.update({name: one[name] for name in ("made", "tried", "killed", "cpu time")})
-        total["explained"] += sum(number for _, number in one["explained"])
-    return total
 
 
 def attempt(options: Options, file: str) -> dict[str, Any]:

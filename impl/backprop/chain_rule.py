@@ -18,7 +18,7 @@ from impl.init.relu import leaky_relu
 from impl.init.relu import relu as rectify
 
 USES = (
-    *("torch.Tensor.le", "torch.where"),
+    *("torch.Tensor.gt", "torch.Tensor.le", "torch.where"),
     *("torch.Tensor.mul", "torch.Tensor.add", "torch.Tensor.matmul", "torch.Tensor.sum"),
     *("torch.Tensor.T", "torch.Tensor.flatten", "torch.Tensor.new_zeros", "torch.empty_like"),
     *("torch.Tensor.clone", "torch.Tensor.detach", "torch.Tensor.double", "torch.Tensor.item"),
@@ -36,11 +36,13 @@ def relu(x: Tensor, negative_slope: float = 0.0) -> Tensor:
 def relu_gradient(x: Tensor, upstream: Tensor, negative_slope: float = 0.0) -> Tensor:
     """The gradient with respect to ``x``: upstream where x > 0, slope · upstream where x <= 0.
 
-    So at 0 it is the slope's, as in torch. Where x is NaN upstream passes, and no NaN is hidden.
+    So at 0 it is the slope's, as in torch. Where x is NaN torch's two functions differ, and ours as they do: a ReLU
+    lets upstream pass, a leaky one multiplies it by its slope.
     """
-    # not 0 · upstream if there is no slope: that would turn an infinite gradient into NaN
-    closed = negative_slope * upstream if negative_slope else upstream.new_zeros(())
-    return torch.where(x <= 0, closed, upstream)
+    if negative_slope:
+        return torch.where(x > 0, upstream, negative_slope * upstream)
+    # not 0 · upstream: that would turn an infinite gradient into NaN
+    return torch.where(x <= 0, upstream.new_zeros(()), upstream)
 
 
 def linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
