@@ -238,7 +238,7 @@ def _beyond(step: Step) -> Iterator[Step]:
     for symbol, values in step.cases:
         larger = {**usual, symbol: max(values) + 1}
         lhs, rhs = (side.subs(larger) for side in (step.lhs, step.rhs))
-        yield replace(step, lhs=lhs, rhs=rhs, cases=())
+        yield replace(step, lhs=lhs, rhs=rhs)
 
 
 def _check_numerically(step: Step, where: str, seed: int, points: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from derivations.proof import (
     Step,
     check,
     induction,
+    verify,
 )
 from derivations.record import is_record, record, source_file, source_of, verify_row
 from derivations.solve import Root
@@ -265,3 +266,59 @@ def test_a_module_that_imports_a_derivation_is_not_its_source() -> None:
         assert source_of(derivation) == source_file("init/xavier")
     finally:
         del globals()["DERIVATION"]
+
+
+def test_what_is_said_of_a_step_that_fails_and_of_one_that_holds() -> None:
+    good = Step("good", sp.Sum(i, (i, 1, n)), n * (n + 1) / 2, why="Gauss")
+    bad = replace(good, label="bad", rhs=n)
+    derivation = Derivation("init/slip", "Slip", (), "", "", (good, bad))
+    held, failed = verify(derivation, points=7)
+    assert (held.status, held.detail, held.points, held.digits) == ("proved", "", 7, 30)
+    assert (held.step, held.error) == (good, None)
+    assert (failed.step, failed.status, failed.detail) == (bad, "failed", "")
+    assert (failed.points, failed.digits) == (0, 0)
+    assert 0 <= failed.seconds < 60
+    assert (failed.error or "").splitlines()[
+        0
+    ] == "init/slip step 'bad': the sides differ at n = 5.0"
+    lines = (failed.error or "").splitlines()[1:]
+    assert lines == [
+        "  left  Sum(i, (i, 1, n))", "        = 15.0", "  right n", "        = 5.0",
+        "  left - right = 10.0",
+    ]  # fmt: skip
+    assert next(verify(derivation)).points == 5
+    sized = replace(good, cases=((n, (1, 2)),), label="sized")
+    assert (check(sized).detail, check(sized).points) == ("n = 1, 2", 10)
+    later = replace(good, least=((n, 3),), label="later")
+    assert (check(later).detail, check(later).status) == ("n ≥ 3", "proved")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"why": ""}, "a step needs a reason (why=...)"),
+        ({"lhs": n, "rhs": n}, "vacuous, both sides are n; keep the left side unevaluated"),
+        ({"rhs": n + sp.Float("0.5")}, "0.500000000000000 is rounded; write a Rational, or what it stands for"),
+        ({"rhs": sp.true}, "both sides must be numbers or matrices, got (Sum(i, (i, 1, n)), True)"),
+        ({"cases": ((n, (2,)),)}, "n needs two sizes or more that it can have, got (2,)"),
+        ({"numeric_only": "x"}, "marked numeric_only, but algebra decides it; drop the mark"),
+        ({"rhs": sp.DiracDelta(x)}, "cannot be evaluated numerically: NameError"),
+    ],
+)  # fmt: skip
+def test_each_refusal_names_the_step_and_what_to_do(change: dict[str, object], said: str) -> None:
+    good = Step("good", sp.Sum(i, (i, 1, n)), n * (n + 1) / 2, why="Gauss")
+    with pytest.raises(DerivationError) as caught:
+        check(replace(good, **change), row="init/slip")  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"init/slip step 'good': {said}")
+
+
+def test_what_algebra_leaves_is_said_in_full() -> None:
+    k = sp.Symbol("k", integer=True, nonnegative=True)
+    lhs, rhs = sp.Sum(1 / i**i, (i, 1, n)), sp.Sum(1 / (k + 1) ** (k + 1), (k, 0, n - 1))
+    with pytest.raises(DerivationError) as caught:
+        check(Step("shifted", lhs, rhs, why="counted from 0"))
+    assert str(caught.value).startswith("step 'shifted': algebra leaves lhs - rhs = ")
+    assert str(caught.value).endswith(
+        ", expected 0 (numbers agree at 5 points). Split the step, or say in numeric_only= why "
+        f"algebra cannot decide it.\n  left  {lhs}\n  right {rhs}"
+    )
