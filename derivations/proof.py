@@ -146,7 +146,10 @@ class Derivation:
             errors = [line["error"] for line in found["lines"] if line.get("error")]
             raise DerivationError(f"{self.row} is not verified: {errors[0]}")
         arguments = self.arguments(known[name])
-        function = vectorised(arguments, self.expression(known[name]))
+        expression = self.expression(known[name])
+        if isinstance(expression, sp.MatrixBase):
+            expression = sp.ImmutableMatrix(expression)
+        function = vectorised(tuple(arguments), expression)
         names = [str(s) for s in arguments]
 
         def predict(**values: Any) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import mpmath as mp
 import sympy as sp
 
 
-def vectorised(arguments: list[sp.Symbol], expression: sp.Basic) -> Callable[..., Any]:
+@lru_cache(maxsize=1024)
+def vectorised(arguments: tuple[sp.Symbol, ...], expression: sp.Basic) -> Callable[..., Any]:
     """A numpy function of ``arguments``; through mpmath where gammas would overflow a float, and for sums."""
     import numpy as np  # only predictions need it
 

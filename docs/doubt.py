@@ -14,6 +14,7 @@ from derivations.record import verify_row
 from derivations.rows import ROOT, ROWS
 from docs import tested
 from docs.records import BADGES, COUNTS, badge, counts, indent, proof, table, verdict, words
+from docs.summary import slowest
 
 
 def trust(_: str, up: str) -> str:
@@ -21,7 +22,8 @@ def trust(_: str, up: str) -> str:
     rows = [
         [f"[{row}]({up}{row}.md)", *(str(proof(row)["counts"][s]) for s in BADGES)] for row in ROWS
     ]
-    lines = [table(["idea", *BADGES], rows)]
+    proofs = {row: proof(row) for row in ROWS}
+    lines = [table(["idea", *BADGES], rows), "", *(f"{line}." for line in slowest(proofs))]
     for row in ROWS:
         claims = [f"- {badge(e['status'])} {words(e['label'])}" for e in proof(row)["lines"]]
         found = verdict(row)

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
+from derivations.record import is_record
 from derivations.rows import ROOT, ROWS
 from experiments.fingerprint import deciding, fingerprint
 
@@ -52,6 +53,7 @@ def summary(root: Path = ROOT) -> tuple[list[str], bool]:
         f"[bold]{len(ROWS)} rows[/]: {', '.join(ROWS)}",
         f"Steps: {count['proved']} proved, {count['numeric only']} checked numerically only, "
         f"{count['n ≤ 3']} checked for n ≤ 3; {count['assumed']} assumptions",
+        *slowest(proofs),
         f"Experiments: {agree} agree, {len(differ)} disagree",
     ]
     for problem, rows in (
@@ -66,6 +68,22 @@ def summary(root: Path = ROOT) -> tuple[list[str], bool]:
     else:
         lines.append("[bold red]✗ the site was not built[/]")
     return lines, not (unverified or differ or absent) and site.exists()
+
+
+def slowest(proofs: dict[str, dict[str, Any]]) -> list[str]:
+    """What verifying everything takes, and which step takes longest; nothing if nothing is known."""
+    steps = [
+        (line["seconds"], f"{row} {line['label']}")
+        for row, found in proofs.items()
+        if is_record(found)
+        for line in found["lines"]
+        if line["kind"] == "step"
+    ]
+    if not steps:
+        return []
+    seconds, name = max(steps)
+    total = sum(each for each, _ in steps)
+    return [f"Verification: {total:.0f} s of CPU time; the longest step, {name}, {seconds:.1f} s"]
 
 
 def main() -> None:

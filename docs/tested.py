@@ -42,7 +42,7 @@ def tests(file: str) -> list[str]:
     if file in MACHINERY:
         return [f"tests/{name}.py" for name in MACHINERY[file]]
     _, chapter, name = file.split("/")
-    like = (f"tests/{chapter}/test_impl_{name}.py", f"tests/{chapter}/test_{name}.py")
+    like = (f"tests/{chapter}/test_impl_{name}", f"tests/{chapter}/test_{name}")
     return [test for test in like if (ROOT / test).exists()]
 
 

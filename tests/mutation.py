@@ -144,7 +144,9 @@ def changes(text: str, keys: list[str]) -> list[str]:
             for name, lines in ((f"{stem}__mutmut_orig", before), (mutant, after))
         )
         lines = [line for line in difflib.ndiff(*pair) if line[0] in "-+"]
-        found.append(f"{stem}: " + " -> ".join(line[2:].strip() for line in lines))
+        found.append(
+            f"{stem.removeprefix('x_')}: " + " -> ".join(line[2:].strip() for line in lines)
+        )
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from derivations.rows import ROOT, ROWS
-from docs.summary import summary
+from docs.summary import slowest, summary
 from experiments.fingerprint import deciding, fingerprint
 from experiments.runner import load
 
@@ -137,6 +137,19 @@ def test_results_that_are_missing_or_damaged_are_no_success(tmp_path: Path, cont
         lines, well = summary(tmp_path)
         assert not well
         assert f"not measured, or changed since:[/] {ROWS[0]}" in "\n".join(lines)
+
+
+def test_the_summary_names_the_longest_step() -> None:
+    found = json.loads((ROOT / f"results/derivations/{ROWS[0]}.json").read_text(encoding="utf-8"))
+    steps = [line for line in found["lines"] if line["kind"] == "step"]
+    steps[1]["seconds"] = 40.0
+    others = sum(line["seconds"] for line in steps) - 40
+    (said,) = slowest({ROWS[0]: found, ROWS[1]: {"lines": 3}})
+    assert said == (
+        f"Verification: {40 + others:.0f} s of CPU time; "
+        f"the longest step, {ROWS[0]} {steps[1]['label']}, 40.0 s"
+    )
+    assert slowest({}) == slowest({ROWS[0]: {}}) == []
 
 
 def test_the_summary_is_a_command() -> None:

@@ -11,6 +11,7 @@ import pytest
 import sympy as sp
 
 from derivations import algebra, numeric, points
+from derivations.domains import bounded
 from derivations.expectation import (
     Dependent,
     GaussianMean,
@@ -30,6 +31,7 @@ from derivations.solve import Root
 
 x, y = sp.symbols("x y", real=True)
 p, v = sp.symbols("p v", positive=True)
+q, keep = sp.Symbol("q", negative=True), bounded("keep", 0, 1)
 n, i, j = sp.symbols("n i j", integer=True, positive=True)
 w, u = sp.IndexedBase("w"), sp.IndexedBase("u")
 f, g = sp.Function("f"), sp.Function("g", positive=True)
@@ -59,6 +61,7 @@ AT = {x: mp.mpf(-2), y: mp.mpf(3), p: mp.mpf(2), v: mp.mpf(4), n: mp.mpf(3)}
         (sp.Derivative(x**3 * y**2, x, 2, y), -72),
         (sp.Subs(x * y, (x, y), (y, x + 1)), -3),
         (sp.Subs(sp.Derivative(x**2, x), x, y), 6),
+        (sp.Subs(keep**2 + 1, keep, 0), 1),
         (sp.Limit(sp.sin(x) / x, x, 0), 1),
         (sp.Limit((p + y) / p, p, sp.oo), 1),
         (GaussianMean(x**2 + y, x, v), 7),
@@ -113,6 +116,9 @@ def test_a_root_is_found_on_either_side(equation: sp.Basic, unknown: sp.Symbol, 
         (Root(x**2 + 1, x), "^0 roots of "),
         (Mean(sp.Sum(w[i], (i, 1, n)), Signs(w)), "has no numeric range; give the step cases"),
         (sp.Subs(p, p, x), "^p is -2.0 there, which its assumptions exclude$"),
+        (GaussianMean(q, q, v), "^q is 2.0 there, which its assumptions exclude$"),
+        (GaussianMean(p, p, v), "^p is -2.0 there, which its assumptions exclude$"),
+        (sp.Subs(p, p, x / 3), "^p is -0.66666667 there"),
         (sp.Derivative(sp.Abs(x + 2), x), "at x = -2.0 depends on the side it is taken from"),
     ],
 )
@@ -134,7 +140,11 @@ def test_functions_and_entries_have_values_that_only_their_names_places_and_the_
     assert {value > 0 for value in values(f(1))} == {True, False}
     assert values(w[2]) == values(w[n - 1]) != values(w[1])
     assert values(Mean(x**2, Independent(x, {1: 0, 2: g(1)}))) == pytest.approx(values(g(1)))
+    assert values(Variance(x + y, Independent(x, {1: f(2), 2: g(1) + 9}))) == pytest.approx(
+        [b + 9 - a**2 for a, b in zip(values(f(2)), values(g(1)), strict=True)]
+    )
     assert evaluate(f(1), {}) == values(f(1))[0]
+    assert min(values(g(1))) < 0.5
     assert values(w[1]) != values(u[1])
     assert values(w[1, 2]) != values(w[2, 1])
     assert min(values(w[1])) < -2 < 2 < max(values(w[1]))
