@@ -18,6 +18,7 @@ from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
 from docs import doubt
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
+from docs.symbols import anchor
 
 DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
 
@@ -76,14 +77,14 @@ def _derivation(row: str, up: str) -> str:
         parts.append(
             f'<span id="step-{anchor}"></span>**{line["number"]}. [{words(line["label"])}](#step-{anchor})** '
             f"{badge(line['status'])} ({source}): {line['why']}."
-            + (f"\n\n$$\n{line['latex']}\n$$" if line["latex"] else "")
+            + (f"\n\n$$\n{line['linked']}\n$$" if line["linked"] else "")
         )
         if line["error"]:
             parts.append("!!! danger\n" + indent(f"```text\n{line['error']}\n```"))
         place = f"{line['file']}:{line['line']}" if "file" in line else found["file"]
         note = f"{line['points']} points, {line['digits']} digits; {place}"
         parts.append(
-            f'??? note "The step, as the machine checks it"\n{indent(note)}\n\n'
+            f'??? note "In words, and as the machine checks it"\n{indent(line["spoken"])}\n\n{indent(note)}\n\n'
             + indent(f"```python\n{line['code']}\n```")
         )
     return "\n\n".join(parts)
@@ -204,7 +205,8 @@ def _notation(_: str, up: str) -> str:
             f"## {paper.front['title']}\n\n| symbol | say | meaning | unit | in code |\n| --- | --- | --- | --- | --- |"
         )
         parts[-1] += "".join(
-            f"\n| ${e.latex}$ | {e.say} | {e.meaning}{' (ours)' if e.ours else ''} | {e.unit} | `{e.name}` |"
+            f'\n| <span id="{anchor(key, e.name)}"></span>${e.latex}$ | {e.say} '
+            f"| {e.meaning}{' (ours)' if e.ours else ''} | {e.unit} | `{e.name}` |"
             for e in paper.symbols.values()
         )
     return "\n\n".join(parts)
