@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import doubt
+from docs import doubt, maps
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -223,4 +223,5 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "symbols": _symbols,
     "table": _table,
     **doubt.RULES,
+    **maps.RULES,
 }

@@ -32,6 +32,10 @@ HEADINGS = [
 PAGES = [
     "",
     "guides/derivation/",
+    "guides/lesson/",
+    "guides/reading/",
+    "literate/export/",
+    "rules/",
     "trust/",
     "notation/",
     "running/",
