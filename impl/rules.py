@@ -29,7 +29,7 @@ FORM = frozenset(
 
 # Creation (copies and conversions too), random numbers, indexing (views too): free where declared.
 FREE = frozenset(
-    {f"torch.Tensor.{name}" for name in ("clone", "detach", "double", "new_zeros")}
+    {f"torch.Tensor.{name}" for name in ("clone", "detach", "double", "new_zeros", "tolist")}
     | {f"torch.Tensor.{name}" for name in ("normal_", "uniform_", "__getitem__", "__setitem__")}
     | {
         f"torch.Tensor.{name}"

@@ -24,7 +24,6 @@ UNITS = ((hidden, (1, 2, 3)),)
 USES = Sum(c[i, j] * weight**i * weight**j, (i, 1, hidden), (j, 1, hidden))
 ERROR = epsilon**2 * third_derivative / 6 + rounding * value_size / epsilon
 BEST = sp.cbrt(3 * rounding * value_size / third_derivative)
-CONSTANT = ("lost term", 1, "what does not contain the variable has no derivative")
 
 DERIVATION = Derivation(
     row="backprop/module",
@@ -42,7 +41,6 @@ DERIVATION = Derivation(
             "over all ways through the module",
             ref="parr2018:§4.5.3",
             cases=UNITS,
-            same=(CONSTANT,),
         ),
         *induction(
             "backwards",
@@ -90,18 +88,18 @@ DERIVATION = Derivation(
             why="nearly 2 where the input is wide and the output narrow",
         ),
         Step(
-            "jacobians_from_the_loss",
-            Sum(hidden**2, (layer, 1, depth)),
-            depth * hidden**2,
-            why="from the loss backwards, what is multiplied is a vector and a matrix, in each of $L$ layers of width "
-            "$h$",
+            "from_the_loss",
+            2 * hidden + Sum(2 * hidden**2, (layer, 1, depth - 1)),
+            2 * (depth - 1) * hidden**2 + 2 * hidden,
+            why="one example, $L - 1$ layers of width $h$ and a last one with a single output: backwards, a vector "
+            "meets each matrix, once for the input and once for the weights",
         ),
         Step(
-            "jacobians_from_the_input",
+            "from_the_input",
             Sum(hidden**3, (layer, 1, depth - 1)) + hidden**2,
             (depth - 1) * hidden**3 + hidden**2,
-            why="from the input forwards it is two matrices, until the loss turns them into a vector: nearly $h$ times "
-            "as many products for the same gradient",
+            why="from the input forwards, the derivatives by all $h$ inputs are a matrix until the last layer: $h/2$ "
+            "times as many products, and no weight has its gradient yet",
         ),
         Step(
             "quadratic",
@@ -155,12 +153,8 @@ DERIVATION = Derivation(
             "without_the_input", "without_the_input", "The same without the gradient of the input."
         ),
         Prediction("saved", "saved", "How many times fewer products that are."),
-        Prediction(
-            "from_the_loss", "jacobians_from_the_loss", "Products of the chain, taken backwards."
-        ),
-        Prediction(
-            "from_the_input", "jacobians_from_the_input", "Products of the chain, taken forwards."
-        ),
+        Prediction("from_the_loss", "from_the_loss", "Products of a chain of layers, backwards."),
+        Prediction("from_the_input", "from_the_input", "Products of the same chain, forwards."),
         Prediction(
             "best_step", "best_step", "The step with the least error of a central difference."
         ),

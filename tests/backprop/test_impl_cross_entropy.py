@@ -77,8 +77,31 @@ def test_shapes_that_do_not_fit(shape: tuple[int, ...], target: tuple[int, ...])
     assert str(caught.value).endswith(f"got {shape} and {target}")
 
 
-def test_what_is_not_a_logit_or_not_a_class() -> None:
-    with pytest.raises(ValueError, match="input must be floating, got torch"):
-        cross_entropy(torch.ones(2, 2, dtype=torch.int64), torch.zeros(2, dtype=torch.int64))
-    with pytest.raises(IndexError):
-        cross_entropy(torch.ones(1, 2), torch.tensor([2]))
+@pytest.mark.parametrize(
+    ("logits", "target", "message"),
+    [
+        (torch.ones(2, 2, dtype=torch.int64), torch.zeros(2, dtype=torch.int64), "be floating"),
+        (torch.ones(2, 2), torch.zeros(2), "target integer, got torch.float32 and torch.float32"),
+        (torch.ones(2, 2), torch.tensor([0, 2]), "from 0 to 1, got 2"),
+        (torch.ones(2, 2), torch.tensor([-1, 0]), "from 0 to 1, got -1"),
+    ],
+)
+def test_what_is_not_a_logit_or_not_a_class(
+    logits: torch.Tensor, target: torch.Tensor, message: str
+) -> None:
+    for function in (cross_entropy, cross_entropy_gradient, cross_entropy_loops):
+        with pytest.raises(ValueError, match=message):
+            function(logits, target)
+
+
+def test_a_gradient_that_is_nearly_zero_keeps_its_digits() -> None:
+    logits = torch.tensor([[30.0, 0.0]])
+    right, wrong = cross_entropy_gradient(logits, torch.tensor([0]))[0].tolist()
+    assert -right == wrong == pytest.approx(math.exp(-30), rel=1e-5)
+
+
+def test_no_examples() -> None:
+    none = torch.zeros(0, dtype=torch.int64)
+    assert cross_entropy(torch.ones(0, 3), none).isnan()
+    assert math.isnan(cross_entropy_loops(torch.ones(0, 3), none))
+    assert cross_entropy_gradient(torch.ones(0, 3), none).shape == (0, 3)
