@@ -12,11 +12,13 @@ from derivations.proof import Derivation, Given, Prediction, Step
 batch, fan_in, fan_out = symbols("parr2018", "batch fan_in fan_out")
 activation, weight, bias, weight_var = symbols("parr2018", "activation weight bias weight_var")
 input_square, cotangent_square = symbols("parr2018", "input_second_moment cotangent_second_moment")
-square_sum, fourth_sum = symbols("parr2018", "square_sum fourth_sum")
+square_sum, fourth_sum, eighth_sum = symbols("parr2018", "square_sum fourth_sum eighth_sum")
 
 n, i, j = sp.symbols("n i j", integer=True, positive=True)
 x, g, w, d, a, h = (sp.IndexedBase(name) for name in ("x", "g", "w", "d", "a", "h"))
 
+second = 2 * cotangent_square**2 * fourth_sum  # cumulants of one unit's sum
+fourth = 48 * cotangent_square**4 * eighth_sum
 EXAMPLES, INPUTS, OUTPUTS = (n, 1, batch), (i, 1, fan_in), (j, 1, fan_out)
 BATCH = ((batch, (1, 2, 3)),)
 SHAPES = ((batch, (1, 2)), (fan_in, (1, 2)), (fan_out, (1, 2)))
@@ -133,6 +135,24 @@ DERIVATION = Derivation(
             why="over the units, which are independent given $X$. For alike examples it is $2/\\hat n$, "
             "however many there are",
         ),
+        Step(
+            "fourth_moment_of_one_unit",
+            Mean(
+                (Sum(a[n] * g[n] ** 2, EXAMPLES) - cotangent_square * Sum(a[n], EXAMPLES)) ** 4,
+                Normal(g, cotangent_square),
+            ),
+            3 * (2 * cotangent_square**2 * Sum(a[n] ** 2, EXAMPLES)) ** 2
+            + 48 * cotangent_square**4 * Sum(a[n] ** 4, EXAMPLES),
+            why="three times the squared variance, as for a normal law, and a fourth cumulant",
+            cases=BATCH,
+        ),
+        Step(
+            "stray_variance",
+            (3 * Sum(second, OUTPUTS) ** 2 + Sum(fourth, OUTPUTS)) / Sum(second, OUTPUTS) ** 2 - 1,
+            2 + 12 * eighth_sum / (fan_out * fourth_sum**2),
+            why="variances and fourth cumulants of independent units add up: how much a squared deviation of "
+            "$\\lVert X^\\top G\\rVert^2$ strays from its mean, the variance",
+        ),
     ),
     predictions=(
         Prediction(
@@ -151,6 +171,11 @@ DERIVATION = Derivation(
             "relative_variance",
             "relative_variance",
             "Variance of the mean square over all weights, over its square.",
+        ),
+        Prediction(
+            "stray_variance",
+            "stray_variance",
+            "Relative variance of a squared deviation from the mean.",
         ),
     ),
 )

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments.backprop._linear_ways import NAMES, WAYS, errors, gradients, written
+from experiments.backprop._linear_draws import images_of, squares
+from experiments.backprop._linear_ways import NAMES, WAYS, errors, written
 from experiments.figures import Picture
 from experiments.mutants import Mutant
 from experiments.settings import Unusable, at_least
@@ -18,7 +19,6 @@ from experiments.settings import Unusable, at_least
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
     from matplotlib.figure import Figure
-    from torch import Generator, Tensor
 
     from experiments.stack import Track
     from experiments.statistics import Comparison
@@ -68,55 +68,14 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     for number in track(range(settings.shapes), description="layers"):
         rows += [(name, 0, number, error) for name, error in errors(stream).items()]
     for batch in track(settings.batches, description="batches"):
-        images = _images(settings, batch)
+        images = images_of(settings, batch)
         for way in WAYS:
             rows.append((f"numbers, {way}", batch, 0, written(way, images, settings.units)))
         stream = random_stream(settings.seed, 2, batch)
         for number in range(settings.draws):
-            squares = _squares(images, settings, stream)
-            rows += [(name, batch, number, square) for name, square in squares.items()]
+            found = squares(images, settings, stream)
+            rows += [(name, batch, number, square) for name, square in found.items()]
     return pd.DataFrame(rows, columns=["statistic", "batch", "number", "value"])
-
-
-def _images(settings: Settings, batch: int) -> Tensor:
-    """Digits, drawn once for each batch."""
-    import torch
-
-    from experiments.data import digits
-    from experiments.stack import random_stream
-
-    images = torch.from_numpy(digits(settings.data).train).double()
-    stream = random_stream(settings.seed, 1, batch)
-    return images[torch.randint(len(images), (batch,), generator=stream)]
-
-
-def _weights(fan_in: int, settings: Settings, stream: Generator) -> Tensor:
-    import torch
-
-    shape = fan_in, settings.units
-    return settings.weight_std * torch.randn(shape, dtype=torch.float64, generator=stream)
-
-
-def _cotangents(batch: int, settings: Settings, stream: Generator) -> Tensor:
-    import torch
-
-    shape = batch, settings.units
-    return settings.cotangent_std * torch.randn(shape, dtype=torch.float64, generator=stream)
-
-
-def _mean_square(gradient: Tensor) -> float:
-    return float(gradient.square().mean())
-
-
-def _squares(images: Tensor, settings: Settings, stream: Generator) -> dict[str, float]:
-    """The mean square of each gradient for one draw; and of the weights' if all examples had one cotangent."""
-    w = _weights(images.shape[1], settings, stream)
-    upstream = _cotangents(len(images), settings, stream)
-    found = dict(
-        zip(NAMES, map(_mean_square, gradients("matmul", images, w, upstream)), strict=True)
-    )
-    alike = upstream[:1].expand_as(upstream)
-    return {**found, "one cotangent": _mean_square(gradients("matmul", images, w, alike)[1])}
 
 
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
@@ -134,30 +93,39 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
             found.append(exact_value(worst, 0, 1e-13, statistic=f"{name}, {way} / autograd"))
     predict = DERIVATION.predict
     for batch in settings.batches:
-        images = _images(settings, batch)
+        images = images_of(settings, batch)
         fan_in, known = images.shape[1], {"cotangent_second_moment": settings.cotangent_std**2}
         numbers = predict("outer_numbers")(batch=batch, fan_in=fan_in, fan_out=settings.units)
         (counted,) = groups["numbers, outer", batch]
         found.append(exact_value(counted, numbers, 0, statistic=f"numbers written, N = {batch}"))
         where = {"input": f"N = {batch}"}
         gram = images @ images.T
-        spread = float(
-            predict("relative_variance")(
-                fan_out=settings.units,
-                square_sum=float(gram.trace()),
-                fourth_sum=float(gram.square().sum()),
-            )
-        )
+        sums = {"square_sum": float(gram.trace()), "fourth_sum": float(gram.square().sum())}
+        spread = float(predict("relative_variance")(fan_out=settings.units, **sums))
         square = float(images.square().mean())
         expected = float(
             predict("weight_gradient")(batch=batch, input_second_moment=square, **known)
         )
         weight = groups["weight", batch]
         found.append(mean_of_squares(weight, expected, spread, statistic="weight", **where))
+        stray = predict("stray_variance")(
+            fan_out=settings.units,
+            fourth_sum=sums["fourth_sum"],
+            eighth_sum=float((gram @ gram).square().sum()),
+        )
         strays = (weight / expected - 1) ** 2
-        found.append(mean_value(strays, spread, statistic="weight, stray", **where))
+        found.append(
+            mean_of_squares(strays, spread, float(stray), statistic="weight, stray", **where)
+        )
         expected = float(predict("bias_gradient")(batch=batch, **known))
-        found.append(mean_value(groups["bias", batch], expected, statistic="bias", **where))
+        alike = predict("relative_variance")(  # a bias has inputs of 1
+            fan_out=settings.units, square_sum=batch, fourth_sum=batch**2
+        )
+        found.append(
+            mean_of_squares(
+                groups["bias", batch], expected, float(alike), statistic="bias", **where
+            )
+        )
         expected = float(
             predict("input_gradient")(
                 fan_out=settings.units, weight_var=settings.weight_std**2, **known
@@ -222,7 +190,7 @@ PICTURES = (
 )
 
 CODE = "impl.backprop.linear:"
-HERE = "experiments.backprop.linear:"
+DRAWS = "experiments.backprop._linear_draws:"
 
 
 def _changed(change: Callable[..., Any]) -> Any:
@@ -264,43 +232,43 @@ MUTANTS = (
         "wrong memory",
         "the outer product is a matrix product",
         f"{CODE}linear_gradients_outer",
-        _changed(lambda x, w, g, *_: (g @ w.T, x.T @ g, g.sum(0))),
+        lambda _: lambda x, w, g: (g @ w.T, x.T @ g, g.sum(0)),
     ),
     Mutant(
         "wrong gain",
         "weights 5 % too large",
-        f"{HERE}_weights",
+        f"{DRAWS}_weights",
         lambda right: lambda *given: 1.05 * right(*given),
     ),
     Mutant(
         "fans swapped",
         "weights scaled by the other fan",
-        f"{HERE}_weights",
+        f"{DRAWS}_weights",
         lambda right: lambda *given: right(*given) * (given[0] / given[1].units) ** 0.5,
     ),
     Mutant(
         "biased noise",
         "all examples share a cotangent",
-        f"{HERE}_cotangents",
+        f"{DRAWS}_cotangents",
         lambda right: lambda *given: (g := right(*given))[:1].expand_as(g),
     ),
     Mutant(
         "biased noise",
         "cotangents with a mean",
-        f"{HERE}_cotangents",
+        f"{DRAWS}_cotangents",
         lambda right: lambda *given: right(*given) * 0.5**0.5 + given[1].cotangent_std * 0.5**0.5,
     ),
     Mutant(
         "wrong statistic",
         "mean size for root mean square",
-        f"{HERE}_mean_square",
+        f"{DRAWS}_mean_square",
         lambda _: lambda gradient: float(gradient.abs().mean() ** 2),
     ),
     Mutant(
         "wrong statistic",
-        "the mean is taken away",
-        f"{HERE}_mean_square",
-        lambda _: lambda gradient: float(gradient.flatten().var()) if gradient.numel() > 1 else 0.0,
+        "half of the units are left out",
+        f"{DRAWS}_mean_square",
+        lambda right: lambda gradient: right(gradient[..., ::2]),
     ),
 )
 

@@ -32,7 +32,7 @@ class Settings:
     """Hidden units."""
     steps: int = 20
     """Steps of gradient descent."""
-    rate: float = 0.02
+    rate: float = 0.005
     """Its rate."""
     draws: int = 200
     """Random points for central differences."""
@@ -168,17 +168,13 @@ def _overwritten(_: Any) -> Any:
 
 
 def _first_in(right: Any) -> Any:
-    """Modules take their first call for their last."""
+    """A module that takes its first call for its last."""
 
-    class Queue(right):  # type: ignore[misc]
-        def bwd(self, out: Any, x: Any) -> None:
-            super().bwd(out, x)
+    class Queue(right):
+        def backward(self) -> None:
             self._calls.reverse()
-
-        def forward(self, x: Tensor) -> Tensor:
+            super().backward()
             self._calls.reverse()
-            found: Tensor = super().forward(x)
-            return found
 
     return Queue
 
@@ -218,7 +214,7 @@ MUTANTS = (
     ),
     Mutant(
         "off by one",
-        "the last call for the first",
+        "the first call for the last",
         f"{CODE}Linear",
         _first_in,
     ),

@@ -39,7 +39,7 @@ class Module:
             self._calls.append((out, args))
         return out
 
-    def forward(self, *args: Tensor) -> Tensor:
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """What the module computes."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
