@@ -17,7 +17,7 @@ shift, step, logit_std = symbols("goodfellow2016", "shift step logit_std")
 probability, other, collision = symbols("goodfellow2016", "probability other_probability collision")
 
 i, j, k = sp.symbols("i j k", integer=True, positive=True)
-rest, total, largest = sp.symbols("rest total largest", positive=True)
+rest, total, largest = sp.symbols("r S M", positive=True)
 square, second, fourth = sp.symbols("q kappa_2 kappa_4", real=True)
 z = sp.IndexedBase("z")
 

@@ -32,7 +32,7 @@ def untrained(settings: Settings, std: float, stream: Generator) -> dict[str, pd
     p = cross_entropy.softmax(logits)
     collision = p.square().sum(1)
     known = {"collision": collision.numpy()}
-    predict, start = DERIVATION.predict, _initial_loss(settings.classes, std)
+    predict, start = DERIVATION.predict, initial_loss(settings.classes, std)
     rows = range(settings.draws)
     loss = -cross_entropy.log_softmax(logits)[rows, label]
     values = {
@@ -49,7 +49,8 @@ def untrained(settings: Settings, std: float, stream: Generator) -> dict[str, pd
     }
 
 
-def _initial_loss(classes: int, std: float) -> float:
+def initial_loss(classes: int, std: float) -> float:
+    """The expected loss, to fourth order in the logits' standard deviation."""
     from derivations.backprop.loss import DERIVATION
 
     return float(DERIVATION.predict("initial_loss")(classes=classes, logit_std=std))

@@ -183,8 +183,7 @@ PICTURES = (
         height=3.3,
         caption="The mean square of the weights' gradient, real digits in. If every digit has a cotangent of its own "
         "it grows as N; if all share one, their contributions no longer cancel.",
-        wrong="If the sum over the batch were a mean, the dots would fall; with the bias's rule they would lie "
-        "elsewhere.",
+        wrong="If the contributions of the digits did not cancel, the dots would lie on the squares.",
         alt="Dots on a rising line on logarithmic axes, and squares that rise above it.",
     ),
 )

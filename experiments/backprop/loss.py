@@ -109,41 +109,37 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
 
 
 def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:
-    """The mean loss for every size of the logits, beside its expansion and log C."""
+    """The mean loss for every size of the logits; the same between a dense curve of its expansion."""
+    import numpy as np
     import pandas as pd
 
-    rows = [
-        (
-            f"loss, s = {std:g}",
-            std,
-            group["value"].mean(),
-            group["value"].sem(),
-            *group["expected"][:1],
-        )
-        for std, group in samples[samples["statistic"] == "loss"].groupby("std")
-    ]
-    columns = ["quantity", "std", "measured", "standard_error", "predicted"]
-    return {
-        "start.csv": pd.DataFrame(rows, columns=columns).assign(uniform=math.log(settings.classes))
-    }
+    from experiments.backprop._random_logits import initial_loss
+
+    grouped = samples[samples["statistic"] == "loss"].groupby("std")
+    start = grouped["value"].agg(measured="mean", standard_error="sem").reset_index()
+    start["predicted"] = grouped["expected"].first().to_numpy()
+    start.insert(0, "quantity", [f"loss, s = {std:g}" for std in start["std"]])
+    dense = np.geomspace(min(settings.stds), max(settings.stds), 100)
+    curve = pd.DataFrame(
+        {"std": dense, "predicted": [initial_loss(settings.classes, std) for std in dense]}
+    )
+    curve = pd.concat([start.drop(columns="quantity"), curve]).sort_values("std")
+    return {"start.csv": start, "curve.csv": curve.assign(uniform=math.log(settings.classes))}
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
     """The loss of an untrained classifier against the size of its logits."""
     axes = figure.subplots()
-    known = data[data["std"] <= 2]
-    axes.axhline(data["uniform"].iloc[0], color="C3", linestyle="--", linewidth=1.2)
-    axes.annotate(
-        "log C", (data["std"].min(), data["uniform"].iloc[0]), xytext=(0, -5),
-        textcoords="offset points", va="top", color="C3", fontweight="bold",
-    )  # fmt: skip
+    dots, uniform = data.dropna(), data["uniform"].iloc[0]
+    known = data[data["predicted"].cummax() == data["predicted"]]  # then s⁴ turns it down
+    axes.axhline(uniform, color="C3", linestyle="--", linewidth=1.2)
+    axes.annotate("log C", (data["std"].max(), uniform), xytext=(0, 4), textcoords="offset points",
+                  ha="right", color="C3", fontweight="bold")  # fmt: skip
     axes.plot(known["std"], known["predicted"], color="C2", label="predicted, to s⁴")
-    axes.errorbar(
-        data["std"], data["measured"], 3 * data["standard_error"],
-        fmt="o", markersize=4, color="C0", label="measured",
-    )  # fmt: skip
+    axes.errorbar(dots["std"], dots["measured"], 3 * dots["standard_error"],
+                  fmt="o", markersize=4, color="C0", label="measured")  # fmt: skip
     axes.set_xscale("log")
-    axes.set_xticks(data["std"], [f"{std:g}" for std in data["std"]])
+    axes.set_xticks(dots["std"], [f"{std:g}" for std in dots["std"]])
     axes.minorticks_off()
     axes.set_xlabel("standard deviation of the logits, s")
     axes.set_ylabel("loss before training")
@@ -153,7 +149,7 @@ def draw(figure: Figure, data: pd.DataFrame) -> None:
 PICTURES = (
     Picture(
         draw,
-        data="start.csv",
+        data="curve.csv",
         height=3.2,
         caption="The cross-entropy of an untrained classifier, with three standard errors. It starts at log C only "
         "while its logits are small; the expansion holds to about s = 1.",
