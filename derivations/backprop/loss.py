@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Derivative, Piecewise, Subs, Sum, exp, log
+from sympy import Derivative, KroneckerDelta, Subs, Sum, exp, log
 
 from derivations.expectation import Mean, Normal
 from derivations.notation import symbols
@@ -13,11 +13,11 @@ from derivations.solve import Root
 (batch,) = symbols("parr2018", "batch")
 output, target = symbols("parr2018", "output target")
 classes, logit, other_logit, onehot = symbols("goodfellow2016", "classes logit other_logit onehot")
-shift, step, logit_std = symbols("goodfellow2016", "shift step logit_std")
+shift, step, logit_std, largest = symbols("goodfellow2016", "shift step logit_std largest")
 probability, other, collision = symbols("goodfellow2016", "probability other_probability collision")
 
 i, j, k = sp.symbols("i j k", integer=True, positive=True)
-rest, total, largest = sp.symbols("r S M", positive=True)
+rest, total = sp.symbols("r S", positive=True)
 square, second, fourth = sp.symbols("q kappa_2 kappa_4", real=True)
 z = sp.IndexedBase("z")
 
@@ -103,8 +103,7 @@ DERIVATION = Derivation(
         ),
         Step(
             "square_of_gradient",
-            Sum(Sum((SOFTMAX - Piecewise((1, sp.Eq(j, k)), (0, True))) ** 2, EACH), (k, 1, classes))
-            / classes,
+            Sum(Sum((SOFTMAX - KroneckerDelta(j, k)) ** 2, EACH), (k, 1, classes)) / classes,
             Sum(SOFTMAX**2, EACH) + 1 - 2 / classes,
             why="averaged over the label $k$, for any logits: the cross term is $-2 p_k$, and all $p$ sum to 1",
             cases=CLASSES,
