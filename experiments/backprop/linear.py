@@ -32,7 +32,7 @@ class Settings:
     """Random small layers."""
     draws: int = 200
     """Draws of weights and cotangents, for every batch."""
-    batches: tuple[int, ...] = (1, 4, 16, 64)
+    batch_sizes: tuple[int, ...] = (1, 4, 16, 64)
     """Digits in a batch, N."""
     units: int = 50
     """Units of the layer."""
@@ -50,11 +50,13 @@ class Settings:
         at_least(2, draws=self.draws)
         at_least(0, seed=self.seed)
         at_least(1e-9, weight_std=self.weight_std, cotangent_std=self.cotangent_std)
-        if not self.batches or len(set(self.batches)) < len(self.batches):
-            raise Unusable(f"batches must be different, and at least one, got {self.batches}")
-        at_least(1, batches=min(self.batches))
-        if max(self.batches) > 1000:
-            raise Unusable(f"batches must be at most 1,000 digits, got {max(self.batches)}")
+        if not self.batch_sizes or len(set(self.batch_sizes)) < len(self.batch_sizes):
+            raise Unusable(
+                f"batch-sizes must be different, and at least one, got {self.batch_sizes}"
+            )
+        at_least(1, batch_sizes=min(self.batch_sizes))
+        if max(self.batch_sizes) > 1000:
+            raise Unusable(f"batch-sizes must be at most 1,000 digits, got {max(self.batch_sizes)}")
 
 
 def measure(settings: Settings, track: Track) -> pd.DataFrame:
@@ -67,7 +69,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     stream = random_stream(settings.seed, 0)
     for number in track(range(settings.shapes), description="layers"):
         rows += [(name, 0, number, error) for name, error in errors(stream).items()]
-    for batch in track(settings.batches, description="batches"):
+    for batch in track(settings.batch_sizes, description="batches"):
         images = images_of(settings, batch)
         for way in WAYS:
             rows.append((f"numbers, {way}", batch, 0, written(way, images, settings.units)))
@@ -92,7 +94,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
             worst = groups[f"{name}, {way}", 0].max()
             found.append(exact_value(worst, 0, 1e-13, statistic=f"{name}, {way} / autograd"))
     predict = DERIVATION.predict
-    for batch in settings.batches:
+    for batch in settings.batch_sizes:
         images = images_of(settings, batch)
         fan_in, known = images.shape[1], {"cotangent_second_moment": settings.cotangent_std**2}
         numbers = predict("outer_numbers")(batch=batch, fan_in=fan_in, fan_out=settings.units)
@@ -148,7 +150,7 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
             mean, error = group["value"].mean(), group["value"].sem()
             rows.append((name, batch, mean, error, expected[f"N = {batch}"]))
     columns = ["statistic", "batch", "measured", "standard_error", "predicted"]
-    batch = max(settings.batches)
+    batch = max(settings.batch_sizes)
     counts = samples[(samples["batch"] == batch) & samples["statistic"].str.startswith("numbers")]
     written = pd.DataFrame(
         {"quantity": counts["statistic"] + f", N = {batch}", "measured": counts["value"]}

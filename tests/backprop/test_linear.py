@@ -10,7 +10,7 @@ from experiments.backprop.linear import Settings, compare, measure, tables
 from experiments.settings import Unusable
 from experiments.statistics import judge
 
-FEW = Settings(shapes=10, draws=60, batches=(1, 8))
+FEW = Settings(shapes=10, draws=60, batch_sizes=(1, 8))
 
 
 def quiet(items, **_):  # type: ignore[no-untyped-def]
@@ -18,7 +18,7 @@ def quiet(items, **_):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(
-    "settings", [FEW, replace(FEW, units=3, cotangent_std=20.0, batches=(30,))]
+    "settings", [FEW, replace(FEW, units=3, cotangent_std=20.0, batch_sizes=(30,))]
 )
 def test_theory_and_measurement_agree(settings: Settings) -> None:
     assert judge(compare(measure(settings, quiet), settings))["agrees"].all()
@@ -33,7 +33,7 @@ def test_only_outer_products_write_every_product_down() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batches": ()}, {"batches": (2, 2)}, {"batches": (9999,)}, {"units": 0}]
+    "wrong", [{"batch_sizes": ()}, {"batch_sizes": (2, 2)}, {"batch_sizes": (9999,)}, {"units": 0}]
 )
 def test_unusable_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(Unusable):
