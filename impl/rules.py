@@ -47,6 +47,7 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     ("init/relu", "leaky_relu_loops", ("torch.Tensor.clamp_min", "torch.Tensor.clamp_max")),
     ("tensors/einsum", "einsum_loops", ("torch.Tensor.matmul",)),
+    ("depth/correlation", "arc_cosine_kernel_loops", ("torch.Tensor.acos",)),
 )
 
 # No row has rebuilt these yet. A row that does moves them to EARNED.
