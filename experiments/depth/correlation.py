@@ -32,14 +32,14 @@ BATCHES = {  # what is made of Gaussian numbers: as they are, after a layer, of 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Stacks of equally wide ReLU layers, and single layers that see a whole batch."""
+    """Uneven stacks of ReLU layers, and single layers that see a whole batch."""
 
     networks: int = 160
     """Networks with real weights. 160 notice weights that are 1 % too large."""
     depth: int = 25
     """Layers."""
-    width: int = 128
-    """Inputs, and units of each layer."""
+    width: int = 192
+    """Inputs, and units of every other layer; those between have half as many."""
     angles: tuple[float, ...] = (15.0, 60.0, 90.0, 150.0)
     """Angles in degrees between the first input and each of the others."""
     draws: int = 1000
@@ -56,12 +56,17 @@ class Settings:
         at_least(1, depth=self.depth)
         at_least(2, batch=self.batch)
         at_least(0, seed=self.seed)
-        for width in (self.width, self.units):
-            check_widths((width, width))
-            check_rectified((width, width))
+        for widths in (self.widths, (self.units, self.units)):
+            check_widths(widths)
+            check_rectified(widths)
         angles = self.angles
         if not angles or len(set(angles)) < len(angles) or not all(0 < a < 180 for a in angles):
             raise Unusable(f"angles must be different, and between 0 and 180, got {angles}")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths of a stack: uneven, so that fan_in is not fan_out."""
+        return tuple(self.width // (1 + layer % 2) for layer in range(self.depth + 1))
 
 
 def measure(settings: Settings, track: Track) -> pd.DataFrame:
@@ -102,19 +107,21 @@ def _pairs(settings: Settings, stream: Generator) -> pd.DataFrame:
     from impl.depth import correlation
 
     x = fan_of_inputs(settings.angles, settings.width, stream)
-    layers = correlation.layer_products(x, [settings.width] * settings.depth, stream)
+    layers = correlation.layer_products(x, settings.widths[1:], stream)
     products = torch.stack([x @ x.T, *layers]).numpy()
     ratios = np.diagonal(products, axis1=1, axis2=2)
     cosines = products[:, 0, 1:] / np.sqrt(ratios[:, :1] * ratios[:, 1:])
     angles = np.arccos(np.clip(cosines, -1, 1))
     layer, pair = np.indices(angles[1:].shape)
+    units = np.asarray(settings.widths)[layer + 1]
     columns = {
         "layer": layer + 1,
+        "units": units,
         "start": np.asarray(settings.angles)[pair],
         "angle": angles[:-1],
         "cosine": cosines[1:],
         "product": products[1:, 0, 1:],
-        "covariance": (ratios[1:, :1] - 1) * (ratios[1:, 1:] - 1) * settings.width,
+        "covariance": (ratios[1:, :1] - 1) * (ratios[1:, 1:] - 1) * units,
     }
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
@@ -174,7 +181,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
         where = {"statistic": f"{row['kind']}, degree {degree}", "input": f"{row['start']:g}°"}
         found.append(exact_value(row["product"], predicted, 1e-12, **where))
     for start, group in samples[samples["kind"] == "pair"].groupby("start"):
-        found += _compare_pairs(group, f"{start:g}°", settings.width)
+        found += _compare_pairs(group, f"{start:g}°")
     for kind in BATCHES:
         batch = samples[samples["kind"] == kind]
         where = {"statistic": "batch mean, n × variance", "input": kind}
@@ -182,7 +189,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     return found
 
 
-def _compare_pairs(pairs: pd.DataFrame, fed: str, width: int) -> list[Comparison]:
+def _compare_pairs(pairs: pd.DataFrame, fed: str) -> list[Comparison]:
     """One start: the inner product over its mean, its spread and drift, and the covariance."""
     import numpy as np
 
@@ -191,7 +198,7 @@ def _compare_pairs(pairs: pd.DataFrame, fed: str, width: int) -> list[Comparison
 
     angle, network = pairs["angle"].to_numpy(), pairs["network"]
     mean = DERIVATION.predict("cosine")(angle=angle)
-    variance = DERIVATION.predict("product_variance")(angle=angle, units=width)
+    variance = DERIVATION.predict("product_variance")(angle=angle, units=pairs["units"])
     covariance = DERIVATION.predict("covariance")(angle=angle, units=1)
     deviation = (pairs["product"] - mean) / np.sqrt(variance)
     ratio = pairs["product"] / mean
