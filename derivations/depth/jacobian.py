@@ -22,7 +22,6 @@ w, x, m, q, c = (sp.IndexedBase(name) for name in ("w", "x", "m", "q", "c"))
 SIZES = ((units, (1, 2, 3)),)
 
 sum_of_squares, squared_sum = Sum(x[j] ** 2, (j, 1, n)), Sum(x[j], (j, 1, n)) ** 2
-LOST = (("lost term", 4, "a product of no factors does not look at them"),)
 form = Sum(w[j] ** 2 * x[j], (j, 1, n))  # what a row of weights makes of squared singular values x
 MASKS = Independent(m, {1: p, 2: p})
 FORMS = Independent(q, {1: sp.sqrt(b) / (p * n), 2: (b + 2 * a) / (p * n) ** 2})
@@ -45,8 +44,8 @@ def quarter_circle(power: int) -> sp.Expr:
     return Integral((2 * sin(t)) ** power * (2 * cos(t)) ** 2 / pi, (t, 0, pi / 2))
 
 
-def product(name: str, factor: sp.Expr, why: str) -> tuple[Step, Step]:
-    """What a factor a layer makes of the mean called ``name``."""
+def product(name: str, factor: sp.Expr, terms: int, why: str) -> tuple[Step, Step]:
+    """What a factor a layer, of so many ``terms``, makes of the mean called ``name``."""
     function = sp.Function(name, positive=True)
     return induction(
         name,
@@ -54,7 +53,7 @@ def product(name: str, factor: sp.Expr, why: str) -> tuple[Step, Step]:
         closed=function(0) * Product(factor, (layer, 1, L)),
         index=L,
         start=0,
-        same_base=LOST,
+        same_base=(("lost term", terms, "a product of no factors does not look at them"),),
         why=why,
     )
 
@@ -127,6 +126,13 @@ DERIVATION = Derivation(
             Mean(Sum(w[1, j] * w[2, j] * x[j], (j, 1, n)) ** 2, Independent(w, {1: 0, 2: v})),
             v**2 * sum_of_squares,
             why="what two rows make of them: an entry off the diagonal",
+            same=(
+                (
+                    "variance ↔ second moment",
+                    1,
+                    "two rows have no preferred sign: the mean is zero",
+                ),
+            ),
             cases=SIZES,
         ),
         Step(
@@ -156,8 +162,8 @@ DERIVATION = Derivation(
             decay * (b - a),
             why="another one only shrinks: the second eigenvalue",
         ),
-        *product("grown", growth, "so the first is a product over the layers"),
-        *product("shrunk", decay, "and so is the second"),
+        *product("grown", growth, 4, "so the first is a product over the layers"),
+        *product("shrunk", decay, 2, "and so is the second"),
         Step(
             "spread",
             (
@@ -207,7 +213,7 @@ DERIVATION = Derivation(
             orthogonal_growth * (2 * a + b),
             why="so $2a + b$ grows again, and $b - a$ stays",
         ),
-        *product("orthogonal_grown", orthogonal_growth, "a product over the layers"),
+        *product("orthogonal_grown", orthogonal_growth, 6, "a product over the layers"),
         Step(
             "orthogonal_spread",
             ((2 * n + n**2) * Product(orthogonal_growth, (layer, 1, L)) - (n**2 - n)) / (3 * n),
@@ -219,6 +225,7 @@ DERIVATION = Derivation(
             Limit(orthogonal_spread, n, sp.oo),
             1 + L * (1 / p - 1),
             why="orthogonal weights take away what the weights add, and leave what the rectifier does: 1 a layer",
+            same=(("lost term", 1, "two units more do not count among infinitely many"),),
             ref="pennington2017:§abstract",
         ),
         Given(
@@ -240,6 +247,7 @@ DERIVATION = Derivation(
             (psi(n / 2) - psi(Rational(1, 2))) / 2,
             why="so much a layer adds to the logarithm of the condition number, the largest singular value over the "
             "smallest",
+            same=(("lost term", 1, "a factor of all weights does not count in a ratio"),),
         ),
     ),
     predictions=(

@@ -194,8 +194,8 @@ PICTURES = (
         data="cosines.csv",
         height=3.8,
         caption="The cosine of the angle between two inputs, layer by layer, for four angles at the start. Lines are "
-        "the map of infinitely wide layers, dots means over networks of widths 96 and 192 with real weights, bands hold "
-        "90 % of the networks.",
+        "the map of infinitely wide layers, dots means over networks of widths 96 and 192 with real weights, bands "
+        "hold 90 % of the networks.",
         wrong="If random layers kept angles, as they keep lengths, the lines would be level.",
         alt="Four curves that begin at the cosines of 15, 60, 90 and 150 degrees and rise towards 1, quickly at "
         "first and then slowly; dots lie on them within narrow bands.",

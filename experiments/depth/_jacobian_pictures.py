@@ -64,8 +64,8 @@ def _exponents(samples: pd.DataFrame, settings: Any) -> pd.DataFrame:
     n, rows = settings.frame_width, []
     means = frames.groupby("direction")["value"].mean().sort_index(ascending=False)
     for k, mean in means.items():
-        exact = DERIVATION.predict("exponent")(directions=int(str(k)), units=n)
-        rows.append((f"direction {n + 1 - int(str(k))} of {n}", float(exact), mean))
+        exact = DERIVATION.predict("exponent")(directions=int(float(str(k))), units=n)
+        rows.append((f"direction {n + 1 - int(float(str(k)))} of {n}", float(exact), mean))
     widths = {n, settings.width}
     measured = {n: means.iloc[0] - means.iloc[-1]}
     for width in sorted(widths):
@@ -150,8 +150,8 @@ PICTURES = (
         name="spectra",
         data="spectra.csv",
         height=4.6,
-        caption="All singular values of one network's Jacobian, the largest first. With every layer the largest grow and "
-        "the others fall. With ReLU half of them are zero from the first layer on, and not drawn.",
+        caption="All singular values of one network's Jacobian, the largest first. With every layer the largest "
+        "grow and the others fall. With ReLU half of them are zero from the first layer on, and not drawn.",
         wrong="If the stacks kept all directions alike, the lines would be level at 1.",
         alt="Two panels of falling lines on a logarithmic scale, the steeper the more layers; in the lower panel they "
         "end half way.",
