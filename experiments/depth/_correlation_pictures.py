@@ -164,7 +164,7 @@ def draw_cosines(figure: Figure, data: pd.DataFrame) -> None:
             fontweight="bold",
         )
     axes.axhline(1, color="0.5", linewidth=0.8, linestyle=":")
-    axes.set_xlim(left=-0.13 * data["layer"].max())
+    axes.set_xlim(left=-0.16 * data["layer"].max())
     axes.set_xlabel("layer")
     axes.set_ylabel("cosine of the angle between two inputs")
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     from matplotlib.figure import Figure
 
 SHOWN = ("Gaussian, linear", "Gaussian, ReLU")  # of which spectra are drawn
+APART = {"Gaussian, linear": -12, "orthogonal, linear": 8, "orthogonal, ReLU": 14}  # points
 
 
 def tables(samples: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
@@ -100,11 +101,18 @@ def draw_spread(figure: Figure, data: pd.DataFrame) -> None:
         colour = f"C{number}"
         axes.plot(line["layer"], line["exact"], color=colour, linewidth=1.3)
         axes.plot(line["layer"], line["limit"], color=colour, linewidth=0.9, linestyle=":")
+        beside = line["layer"] + 0.01 * last * (number - 1.5)  # two stacks differ by little
         bars = {"fmt": "o", "markersize": 3.5, "elinewidth": 0.9, "color": colour}
-        axes.errorbar(line["layer"], line["mean"], 3 * line["sem"], **bars)
-        end = line.iloc[-1]["exact"]
-        near = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "color": colour}
-        axes.annotate(str(stack).replace(", ", ",\n"), (last, end), **near, fontweight="bold")
+        axes.errorbar(beside, line["mean"], 3 * line["sem"], **bars)
+        axes.annotate(
+            str(stack).replace(", ", ",\n"),
+            (last, line["exact"].iloc[-1]),
+            xytext=(8, APART.get(str(stack), 0)),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+        )
     axes.set_xlim(-0.02 * last, 1.34 * last)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("layers")

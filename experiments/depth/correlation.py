@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     from experiments.stack import Track
     from experiments.statistics import Comparison
 
+WIDEST = 150  # degrees between two inputs
 BATCHES = {  # what is made of Gaussian numbers: as they are, after a layer, of one sign
     "gaussian": lambda x: x,
     "rectified": lambda x: x.clamp_min(0),
@@ -60,8 +61,11 @@ class Settings:
             check_widths(widths)
             check_rectified(widths)
         angles = self.angles
-        if not angles or len(set(angles)) < len(angles) or not all(0 < a < 180 for a in angles):
-            raise Unusable(f"angles must be different, and between 0 and 180, got {angles}")
+        if not angles or len(set(angles)) < len(angles) or not all(0 < a <= WIDEST for a in angles):
+            raise Unusable(
+                f"angles must be different, above 0 and at most {WIDEST}, got {angles}: "
+                "for nearly opposite inputs hardly a unit is active for both"
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -110,7 +114,8 @@ def _pairs(settings: Settings, stream: Generator) -> pd.DataFrame:
     layers = correlation.layer_products(x, settings.widths[1:], stream)
     products = torch.stack([x @ x.T, *layers]).numpy()
     ratios = np.diagonal(products, axis1=1, axis2=2)
-    cosines = products[:, 0, 1:] / np.sqrt(ratios[:, :1] * ratios[:, 1:])
+    with np.errstate(invalid="ignore"):  # the last layer may be one of zeros
+        cosines = products[:, 0, 1:] / np.sqrt(ratios[:, :1] * ratios[:, 1:])
     angles = np.arccos(np.clip(cosines, -1, 1))
     layer, pair = np.indices(angles[1:].shape)
     units = np.asarray(settings.widths)[layer + 1]
