@@ -174,17 +174,20 @@ def _kernels(settings: Settings) -> list[tuple[str, float, int, float]]:
 
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     """Pairs, given the angle before each layer; batches; kernels."""
+    import numpy as np
+
     from derivations.depth.correlation import DERIVATION
     from experiments.statistics import exact_value, mean_value
 
     found = []
     kernels = samples[samples["kind"].str.startswith("kernel")]
-    for _, row in kernels.iterrows():
-        degree, angle = int(row["layer"]), math.radians(row["start"])
-        name, factor = (("both_active", 1), ("cosine", 1), ("fourth", 2))[degree]
-        predicted = float(DERIVATION.predict(name)(angle=angle)) / factor
-        where = {"statistic": f"{row['kind']}, degree {degree}", "input": f"{row['start']:g}°"}
-        found.append(exact_value(row["product"], predicted, 1e-12, **where))
+    for (kind, degree), group in kernels.groupby(["kind", "layer"]):
+        name, factor = (("both_active", 1), ("cosine", 1), ("fourth", 2))[int(float(str(degree)))]
+        predicted = DERIVATION.predict(name)(angle=np.radians(group["start"])) / factor
+        ratio = group["product"] / predicted
+        worst = float(ratio.loc[(ratio - 1).abs().idxmax()])
+        where = {"statistic": f"{kind} / predicted", "input": f"degree {degree:g}"}
+        found.append(exact_value(worst, 1.0, 1e-11, **where))
     for start, group in samples[samples["kind"] == "pair"].groupby("start"):
         found += _compare_pairs(group, f"{start:g}°")
     for kind in BATCHES:

@@ -188,7 +188,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
                 directions=int(float(str(k))), units=settings.frame_width
             )
         )
-        where = {"statistic": "log length", "input": f"{k:g} directions left"}
+        where = {"statistic": "log length", "input": f"k = {k:g}"}
         found.append(mean_value(lengths["value"], predicted, **where))
     return found
 
