@@ -50,7 +50,7 @@ DERIVATION = Derivation(
     papers=("cho2009", "he2015"),
     section="2",
     claim="Depth makes all inputs of a ReLU network parallel: the cosine $\\rho$ of the angle between two of "
-    "them rises in every layer, in the end by $1 - \\rho_l \\approx 9\\pi^2/2l^2$, and so slowly that a fit to a "
+    "them rises in every layer, in the end like $\\rho_l \\approx 1 - 9\\pi^2/2l^2$, and so slowly that a fit to a "
     "hundred layers finds another law.",
     lines=(
         Given(

@@ -29,8 +29,9 @@ def tables(samples: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
     starts = np.asarray(settings.angles)
     gaps = wide_gaps(np.append(starts, FIT), max(LONG, settings.depth))
     grouped = pairs.groupby(["start", "layer"])["cosine"]
-    cosines = grouped.agg(["mean", "sem"]).join(grouped.quantile([0.05, 0.95]).unstack())
-    cosines = cosines.rename(columns={0.05: "q05", 0.95: "q95"}).reset_index()
+    cosines = grouped.agg(["mean", "sem"])
+    cosines["q05"], cosines["q95"] = grouped.quantile(0.05), grouped.quantile(0.95)
+    cosines = cosines.reset_index()
     layer = cosines["layer"].astype(int)
     number = cosines["start"].map({s: k for k, s in enumerate(starts)})
     cosines["predicted"] = 1 - gaps[layer, number]
@@ -181,7 +182,7 @@ def draw_rate(figure: Figure, data: pd.DataFrame) -> None:
     axes.set_xlim(1, data["layer"].max())
     axes.set_xlabel("layers l")
     axes.set_ylabel("(1 − ρ) · l²")
-    bold = {"fontweight": "bold", "va": "center"}
+    bold: dict[str, Any] = {"fontweight": "bold", "va": "center"}
     axes.text(1.3, 1.06 * data["limit"].iloc[0], "the limit, 9π²/2", color="C2", **bold)
     middle = data.iloc[(data["layer"] - 300).abs().argmin()]
     axes.text(400, middle["corrected"] - 4, "with 3/2 log l + C", color="C1", **bold)

@@ -102,7 +102,7 @@ def draw_spread(figure: Figure, data: pd.DataFrame) -> None:
         axes.plot(line["layer"], line["exact"], color=colour, linewidth=1.3)
         axes.plot(line["layer"], line["limit"], color=colour, linewidth=0.9, linestyle=":")
         beside = line["layer"] + 0.01 * last * (number - 1.5)  # two stacks differ by little
-        bars = {"fmt": "o", "markersize": 3.5, "elinewidth": 0.9, "color": colour}
+        bars: dict[str, Any] = {"fmt": "o", "markersize": 3.5, "elinewidth": 0.9, "color": colour}
         axes.errorbar(beside, line["mean"], 3 * line["sem"], **bars)
         axes.annotate(
             str(stack).replace(", ", ",\n"),
@@ -129,7 +129,7 @@ def draw_spectra(figure: Figure, data: pd.DataFrame) -> None:
         for number, (layer, line) in enumerate(shown.groupby("layer")):
             values = line["value"].where(line["value"] > 1e-9)
             share = line["direction"] / line["direction"].max()
-            label = f"{int(layer)} layer{'s' if layer > 1 else ''}"
+            label = f"{layer:g} layer" + ("s" if number else "")
             axes.plot(share, np.log10(values), color=f"C{number % 5}", label=label)
         axes.axhline(0, color="0.5", linewidth=0.8, linestyle=":")
         axes.set_title(stack)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.depth import _jacobian_pictures as pictures
 from experiments.mutants import Mutant
@@ -205,7 +205,7 @@ def _compare_stack(rows: pd.DataFrame, stack: str, width: int) -> list[Compariso
     for name in ("fourth", "square"):
         predicted = DERIVATION.predict(f"{prefix}_{name}")(**given, share=share, units=width)
         ratio = rows[name] / predicted
-        where = {"statistic": f"{name}, given", "input": stack}
+        where: dict[str, Any] = {"statistic": f"{name}, given", "input": stack}
         if stack == CERTAIN:
             worst = float(ratio.loc[(ratio - 1).abs().idxmax()])
             found.append(exact_value(worst, 1.0, 1e-12, **where))
@@ -224,11 +224,11 @@ def _compare_values(rows: pd.DataFrame, values: pd.DataFrame, stack: str) -> lis
     found = []
     first = rows[rows["network"] == 0].set_index("layer")
     for layer, group in values.groupby("layer"):
-        layer = int(float(str(layer)))
         sums = {"fourth": (group["value"] ** 4).sum(), "square": (group["value"] ** 2).sum() ** 2}
         for name, total in sums.items():
-            where = {"statistic": f"{name}, of values", "input": stack, "layer": layer}
-            found.append(exact_value(total / first.loc[layer, name], 1.0, 1e-10, **where))
+            where = {"statistic": f"{name}, of values", "input": stack}
+            ratio = float(total / first[name].loc[layer])
+            found.append(exact_value(ratio, 1.0, 1e-10, layer=int(float(str(layer))), **where))
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Generator, Tensor
 
@@ -69,7 +70,7 @@ def arc_cosine_kernel_loops(x: Tensor, y: Tensor, degree: int = 1) -> float:
     )
 
 
-def _angular(angle: Tensor | float, sine: Tensor | float, cosine: Tensor | float, degree: int):  # type: ignore[no-untyped-def]
+def _angular(angle: Any, sine: Any, cosine: Any, degree: int) -> Any:
     """J_d(θ) / π for numbers or tensors."""
     rest = math.pi - angle
     if degree == 0:
