@@ -39,7 +39,7 @@ def _spread(samples: pd.DataFrame, settings: Any) -> pd.DataFrame:
     import pandas as pd
 
     from derivations.depth.jacobian import DERIVATION
-    from experiments.depth.jacobian import STACKS
+    from experiments.depth._jacobian_runs import STACKS
 
     parts = []
     for stack, (kind, share) in STACKS.items():

@@ -12,23 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments.depth import _correlation_pictures as pictures
+from experiments.depth import _correlation_runs as runs
 from experiments.mutants import Mutant
 from experiments.settings import Unusable, at_least, check_rectified, check_widths
 from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
-    from torch import Generator, Tensor
+    from torch import Tensor
 
     from experiments.stack import Track
     from experiments.statistics import Comparison
 
 WIDEST = 150  # degrees between two inputs
-BATCHES = {  # what is made of Gaussian numbers: as they are, after a layer, of one sign
-    "gaussian": lambda x: x,
-    "rectified": lambda x: x.clamp_min(0),
-    "positive": lambda x: x.abs(),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,97 +75,15 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
 
     from experiments.stack import random_stream
 
-    parts = [pd.DataFrame(_kernels(settings), columns=["kind", "start", "layer", "product"])]
+    parts = [pd.DataFrame(runs.kernels(settings), columns=["kind", "start", "layer", "product"])]
     for network in track(range(settings.networks), description="networks"):
         stream = random_stream(settings.seed, 0, network)
-        parts.append(_pairs(settings, stream).assign(kind="pair", network=network))
-    for number, kind in enumerate(BATCHES):
+        parts.append(runs.pairs(settings, stream).assign(kind="pair", network=network))
+    for number, kind in enumerate(runs.BATCHES):
         stream = random_stream(settings.seed, 1, number)
-        drawn = _batches(settings, kind, stream, track)
+        drawn = runs.batches(settings, kind, stream, track)
         parts.append(pd.DataFrame(drawn, columns=["covariance", "product"]).assign(kind=kind))
     return pd.concat(parts, ignore_index=True)
-
-
-def fan_of_inputs(angles: tuple[float, ...], width: int, stream: Generator) -> Tensor:
-    """Vectors of length 1 in a random plane: the first, and one at each of ``angles`` (degrees) from it."""
-    import torch
-
-    x, y = torch.randn(2, width, dtype=torch.float64, generator=stream)
-    x = x / x.norm()
-    y = y - (y @ x) * x
-    y = y / y.norm()
-    turned = [math.radians(a) for a in angles]
-    return torch.stack([x, *(math.cos(a) * x + math.sin(a) * y for a in turned)])
-
-
-def _pairs(settings: Settings, stream: Generator) -> pd.DataFrame:
-    """One network: for each layer and pair the angle before it, the inner product, and the ratios of both."""
-    import numpy as np
-    import pandas as pd
-    import torch
-
-    from impl.depth import correlation
-
-    x = fan_of_inputs(settings.angles, settings.width, stream)
-    layers = correlation.layer_products(x, settings.widths[1:], stream)
-    products = torch.stack([x @ x.T, *layers]).numpy()
-    ratios = np.diagonal(products, axis1=1, axis2=2)
-    with np.errstate(invalid="ignore"):  # the last layer may be one of zeros
-        cosines = products[:, 0, 1:] / np.sqrt(ratios[:, :1] * ratios[:, 1:])
-    angles = np.arccos(np.clip(cosines, -1, 1))
-    layer, pair = np.indices(angles[1:].shape)
-    units = np.asarray(settings.widths)[layer + 1]
-    columns = {
-        "layer": layer + 1,
-        "units": units,
-        "start": np.asarray(settings.angles)[pair],
-        "angle": angles[:-1],
-        "cosine": cosines[1:],
-        "product": products[1:, 0, 1:],
-        "covariance": (ratios[1:, :1] - 1) * (ratios[1:, 1:] - 1) * units,
-    }
-    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
-
-
-def _batches(
-    settings: Settings, kind: str, stream: Generator, track: Track
-) -> list[tuple[float, float]]:
-    """What theory makes of one batch, and the square of its mean ratio's deviation in many layers; both times n."""
-    import torch
-
-    from derivations.depth.correlation import DERIVATION
-    from impl.depth import correlation
-
-    n = settings.units
-    x = torch.randn(settings.batch, n, dtype=torch.float64, generator=stream)
-    x = BATCHES[kind](x)
-    cosines = correlation.cosine_similarity(x[:, None], x[None], dim=2).clamp(-1, 1)
-    predict = DERIVATION.predict("covariance")
-    theory = float(predict(angle=cosines.acos().numpy(), units=n).mean()) * n
-    found = []
-    for _ in track(range(settings.draws), description=f"{kind} batches"):
-        (products,) = correlation.layer_products(x, [n], stream)
-        found.append((theory, n * float(products.diagonal().mean() - 1) ** 2))
-    return found
-
-
-def _kernels(settings: Settings) -> list[tuple[str, float, int, float]]:
-    """The kernels of two inputs of lengths 2 and 3 at each angle, over their lengths, both ways."""
-    import torch
-
-    from impl.depth import correlation
-
-    found = []
-    for angle in settings.angles:
-        a = math.radians(angle)
-        x = torch.tensor([2.0, 0.0], dtype=torch.float64)
-        y = torch.tensor([3 * math.cos(a), 3 * math.sin(a)], dtype=torch.float64)
-        for degree in (0, 1, 2):
-            whole = float(correlation.arc_cosine_kernel(x[None], y[None], degree))
-            loops = correlation.arc_cosine_kernel_loops(x, y, degree)
-            found += [("kernel", angle, degree, whole / 6**degree)]
-            found += [("kernel loops", angle, degree, loops / 6**degree)]
-    return found
 
 
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
@@ -190,7 +104,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
         found.append(exact_value(worst, 1.0, 1e-11, **where))
     for start, group in samples[samples["kind"] == "pair"].groupby("start"):
         found += _compare_pairs(group, f"{start:g}°")
-    for kind in BATCHES:
+    for kind in runs.BATCHES:
         batch = samples[samples["kind"] == kind]
         where = {"statistic": "batch mean, n × variance", "input": kind}
         found.append(mean_value(batch["product"], batch["covariance"].iloc[0], **where))

@@ -72,10 +72,10 @@ def test_exponents_are_those_of_a_long_product() -> None:
 
 
 def test_one_layer_has_the_numbers_of_glorot_and_bengio() -> None:
-    settings = replace(FEW, width=100, draws=3, depth=1)
+    settings = replace(FEW, width=60, draws=3, depth=1)
     table = tables(measure(settings, quiet), settings)["one_layer.csv"]
     assert list(table["wide layers"]) == pytest.approx([0.8488, 0.4901], abs=1e-4)
-    assert list(table["measured"]) == pytest.approx([0.8488, 0.4901], rel=0.01)
+    assert list(table["measured"]) == pytest.approx([0.8488, 0.4901], rel=0.02)
     assert list(table["mean square"]) == pytest.approx([1, 1 / 3], rel=0.02)
 
 
