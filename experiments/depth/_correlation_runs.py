@@ -59,9 +59,7 @@ def pairs(settings: Any, stream: Generator) -> pd.DataFrame:
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
-def batches(
-    settings: Any, kind: str, stream: Generator, track: Track
-) -> list[tuple[float, float]]:
+def batches(settings: Any, kind: str, stream: Generator, track: Track) -> list[tuple[float, float]]:
     """What theory makes of one batch, and the square of its mean ratio's deviation in many layers; both times n."""
     import torch
 

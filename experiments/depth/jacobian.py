@@ -7,7 +7,6 @@ what they were a layer before. So heavy tails cannot hide anything, at any depth
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
