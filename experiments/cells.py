@@ -40,7 +40,7 @@ class Cell:
     @property
     def name(self) -> str:
         """The name of its file, without the ending."""
-        return "-".join(f"{axis}-{value}" for axis, value in self.axes)
+        return self.label.replace(", ", "-").replace(" ", "-")
 
     @property
     def label(self) -> str:
@@ -172,10 +172,14 @@ def load(folder: Path, cell: Cell) -> tuple[Progress, str]:
 
 def _header(cell: Cell) -> dict[str, Any]:
     """What a file must have in common with a cell."""
-    return asdict(cell) | {"axes": dict(cell.axes), "expected": dict(cell.expected)} | {
-        "jobs": cell.jobs,
-        "code": code(cell.row),
-    }
+    return (
+        asdict(cell)
+        | {"axes": dict(cell.axes), "expected": dict(cell.expected)}
+        | {
+            "jobs": cell.jobs,
+            "code": code(cell.row),
+        }
+    )
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

@@ -7,17 +7,25 @@ A job draws some networks of one cell and sends back moments and sketches: a few
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.cells import Cell, Found, code, parts
 from experiments.settings import Unusable
@@ -76,9 +84,29 @@ class Pool:
             waiting.append((cell, self.executor.submit(work, cell, job, code(cell.row))))
             if len(waiting) >= AHEAD * max(1, self.size()):
                 first, future = waiting.popleft()
-                yield first, future.result()
+                yield first, _result(future)
         for cell, future in waiting:
-            yield cell, future.result()
+            yield cell, _result(future)
+
+
+class WorkersDied(Exception):
+    """Workers, or the scheduler, ended before their jobs."""
+
+
+def _result(future: Future[Found]) -> Found:
+    try:
+        return future.result()
+    except ModuleNotFoundError as error:
+        raise Unusable(
+            f"a worker does not find {error.name}: start the workers in the repository's folder, "
+            "with all that it needs installed"
+        ) from None
+    except (BrokenExecutor, CancelledError) as error:
+        raise WorkersDied(str(error) or type(error).__name__) from None
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker":  # Dask's: several workers died of one job
+            raise WorkersDied(str(error)) from None
+        raise
 
 
 @contextmanager
@@ -134,11 +162,18 @@ def _dask(address: str) -> Iterator[Pool]:
         raise Unusable(
             "--scheduler needs Dask: pip install 'distributed', or Companion's extra cluster"
         ) from None
+    logging.getLogger("distributed").setLevel(
+        logging.CRITICAL
+    )  # we say what goes wrong, in one line
     try:
-        client = Client(address, timeout=REACH, set_as_default=False)
+        client: Any = Client(address, timeout=REACH, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise Unusable(
             f"no scheduler answers at {address} (start one: dask scheduler): {error}"
         ) from None
-    with client, client.get_executor(pure=False) as executor:
-        yield Pool(executor, lambda: sum(client.nthreads().values()))
+    with client:
+        executor = client.get_executor(pure=False)
+        try:
+            yield Pool(executor, lambda: sum(client.nthreads().values()))
+        finally:
+            executor.shutdown(wait=False)

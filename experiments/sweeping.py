@@ -6,7 +6,6 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +18,7 @@ from experiments import cells, results
 from experiments.cells import Cell, Progress
 from experiments.figures import render
 from experiments.fingerprint import versions
-from experiments.jobs import part, pool
+from experiments.jobs import WorkersDied, part, pool
 from experiments.runner import MARK
 from experiments.settings import Unusable
 from experiments.statistics import Comparison, judge
@@ -103,7 +102,10 @@ def owned(folder: Path) -> Iterator[None]:
         (folder / "cells").mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a kill releases it
-            for left in [*folder.glob(f".*{results.SCRATCH}"), *folder.glob(f"cells/.*{results.SCRATCH}")]:
+            for left in [
+                *folder.glob(f".*{results.SCRATCH}"),
+                *folder.glob(f"cells/.*{results.SCRATCH}"),
+            ]:
                 left.unlink()
             yield
     except BlockingIOError:
@@ -121,19 +123,16 @@ def complete(
         states[cell.name], reason = cells.load(folder, cell)
         if reason:
             console.print(f"[dim]{reason}; drawn again[/]", soft_wrap=True)
-    for attempt in range(ATTEMPTS):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             draw(states, options, folder, console)
             break
-        except (BrokenExecutor, CancelledError) as error:
-            left_over = error
-        except Exception as error:
-            if type(error).__name__ != "KilledWorker":  # Dask's, when several workers died of a job
-                raise
-            left_over = error
-        console.print(f"[dim]workers died; attempt {attempt + 2} of {ATTEMPTS}[/]")
-    else:
-        raise Unusable(f"workers die again and again; the same command goes on: {left_over}")
+        except WorkersDied as error:
+            if attempt == ATTEMPTS:
+                raise Unusable(
+                    f"workers died {ATTEMPTS} times: {error}; the same command goes on"
+                ) from None
+            console.print(f"[dim]workers died; attempt {attempt + 1} of {ATTEMPTS}[/]")
     return [states[cell.name] for cell in planned]
 
 

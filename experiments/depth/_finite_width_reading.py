@@ -26,6 +26,7 @@ FEWEST = {  # values from which on the law of a mean is near enough to what its 
     "log": 30,
     "log, variance": 1000,
 }
+SHOWN = 30  # networks: cells of fewer are in the tables, and not in the figures
 PANELS = 4  # widths in the figure of quantiles
 CURVE = 9  # widths at which a contour line is computed
 NAMES = {"law": "drawn from the law", "weights": "with real weights"}
@@ -34,21 +35,28 @@ NAMES = {"law": "drawn from the law", "weights": "with real weights"}
 def compare(progress: Progress) -> Iterator[Comparison]:
     """The statistics of one cell of which there are enough values; never the mean of the last layer.
 
-    A ratio's variance is known; the variances of the others are estimated.
+    Means of squares are held to a gamma law. A ratio's variance is known; that of a squared deviation is
+    estimated relative to its mean: with a t test, deviations that are small by chance come with a standard
+    error that is too small, and correct theory was rejected three times as often as it may be.
     """
     means = dict(progress.cell.expected)
     for name, least in FEWEST.items():
         moments = progress.found.moments[name]
         if moments.count < least:
             continue
-        known = means["ratio, variance"] if name == "ratio" else moments.variance
+        mean, spread = means[name], math.sqrt(moments.variance)
+        if name == "ratio":
+            spread = math.sqrt(means["ratio, variance"])
+        elif name.endswith("variance"):
+            spread *= mean / moments.mean
+        squares = name not in ("log", "log ratio")
         yield Comparison(
             statistic=name,
             measured=moments.mean,
-            predicted=means[name],
-            test="gamma" if name == "ratio" else "t",
-            standard_error=math.sqrt(known / moments.count),
-            degrees_of_freedom=math.inf if name == "ratio" else moments.count - 1,
+            predicted=mean,
+            test="gamma" if squares else "t",
+            standard_error=spread / math.sqrt(moments.count),
+            degrees_of_freedom=math.inf if squares else moments.count - 1,
             order=2 if name == "ratio" else 0,
             input=progress.cell.label,
         )
@@ -57,11 +65,12 @@ def compare(progress: Progress) -> Iterator[Comparison]:
 def tables(cells: Sequence[Progress]) -> dict[str, pd.DataFrame]:
     """One line a cell; the same with the law's contour lines; and quantiles over the layers."""
     summary = pd.DataFrame([_line(progress) for progress in cells])
+    shown = summary[summary["networks"] - summary["lost"] >= SHOWN]
     kept = ["law", "width", "depth", "log_variance"]
     lines = contours(summary["width"], summary["log_variance_predicted"])
     return {
         "summary.csv": summary,
-        "map.csv": pd.concat([summary[kept], lines], ignore_index=True),
+        "map.csv": pd.concat([shown[kept], lines], ignore_index=True),
         "fan.csv": pd.DataFrame(_fans(cells)),
     }
 
@@ -69,7 +78,11 @@ def tables(cells: Sequence[Progress]) -> dict[str, pd.DataFrame]:
 def _line(progress: Progress) -> dict[str, Any]:
     cell, found = progress.cell, progress.found
     means, depth = dict(cell.expected), int(dict(cell.axes)["depth"])
-    sketch, log, spread = found.sketches[depth], found.moments["log"], found.moments["log, variance"]
+    sketch, log, spread = (
+        found.sketches[depth],
+        found.moments["log"],
+        found.moments["log, variance"],
+    )
     return {
         **dict(cell.axes),
         "networks": cell.networks,
@@ -87,7 +100,10 @@ def _line(progress: Progress) -> dict[str, Any]:
 
 def contours(widths: Iterable[int], variances: Iterable[float]) -> pd.DataFrame:
     """Where the predicted variance of the logarithm is a power of ten: level, width and depth."""
-    lowest, highest = min(widths), max(widths)
+    lowest, highest = (
+        max(1, min(widths) / 3),
+        max(widths),
+    )  # down to the edge of the narrowest cells
     curve = np.unique(np.geomspace(lowest, highest, CURVE).round().astype(int))
     each = DERIVATION.predict("log_ratio_variance")(units=curve)
     ends = [math.floor(math.log10(min(variances))), math.ceil(math.log10(max(variances)))]
@@ -99,27 +115,26 @@ def contours(widths: Iterable[int], variances: Iterable[float]) -> pd.DataFrame:
 
 
 def _fans(cells: Sequence[Progress]) -> Iterator[dict[str, Any]]:
-    """Quantiles (as powers of ten) of all kept layers of the deepest cell of each law and width."""
-    typical = DERIVATION.predict("typical")
-    deepest: dict[tuple[str, int], Progress] = {}
-    for progress in cells:
-        axes = dict(progress.cell.axes)
-        place = (str(axes["law"]), int(axes["width"]))
-        if place not in deepest or axes["depth"] > dict(deepest[place].cell.axes)["depth"]:
-            deepest[place] = progress
-    for (law, width), progress in sorted(deepest.items(), key=lambda each: each[0]):
+    """Quantiles (as powers of ten) of all kept layers of the deepest cell of each width.
+
+    Of networks from the law, if there are any: those of the last law named, otherwise.
+    """
+    deepest: dict[int, Progress] = {}
+    for progress in sorted(
+        cells, key=lambda each: (_axis(each, "law") == "law", _axis(each, "depth"))
+    ):
+        if progress.cell.networks >= SHOWN:
+            deepest[int(_axis(progress, "width"))] = progress
+    for width, progress in sorted(deepest.items()):
+        drift = dict(progress.cell.expected)["log ratio"] / math.log(10)
+        yield {"width": width, "layer": 0, **dict.fromkeys((*QUANTILES, "drift"), 0.0)}
         for layer, sketch in sorted(progress.found.sketches.items()):
-            yield {
-                "law": law,
-                "width": width,
-                "layer": layer,
-                **{n: sketch.quantile(q) / math.log(10) for n, q in QUANTILES.items()},
-                "typical": math.log10(math.e) * _log(typical(depth=layer, units=width)),
-            }
+            shares = {n: sketch.quantile(q) / math.log(10) for n, q in QUANTILES.items()}
+            yield {"width": width, "layer": layer, **shares, "drift": layer * drift}
 
 
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
+def _axis(progress: Progress, name: str) -> Any:
+    return dict(progress.cell.axes)[name]
 
 
 def draw_map(figure: Figure, data: pd.DataFrame) -> None:
@@ -137,32 +152,36 @@ def draw_map(figure: Figure, data: pd.DataFrame) -> None:
         )
         grid = grid.reindex(index=y, columns=x)
         mesh = axes.pcolormesh(_edges(x), _edges(y), grid, norm=norm, cmap="viridis")
-        axes.set(xscale="log", yscale="log", ylabel="width", title=NAMES[law])
-        axes.set_xticks(x, [f"{value:,}" for value in x], minor=False)
-        axes.set_yticks(y, [f"{value:,}" for value in y], minor=False)
+        axes.set(xscale="log", yscale="log", ylabel="width", facecolor="none")
+        axes.set_title(NAMES[law], pad=14)
+        axes.set_xticks(x, [f"{value:,.0f}" for value in x], minor=False)
+        axes.set_yticks(y, [f"{value:,.0f}" for value in y], minor=False)
         axes.minorticks_off()
-        for (width, depth), value in grid.stack().items():
-            dark = norm(value) < 0.6
-            axes.text(depth, width, f"{value:.2g}", color="w" if dark else "k", ha="center")
+        for (width, depth), value in grid.stack().dropna().items():
+            ink = "w" if norm(value) < 0.6 else "k"
+            number = f"{float(f'{value:.2g}'):,g}"
+            axes.text(depth, width, number, color=ink, ha="center", va="center", fontsize=8.5)
         _draw_contours(axes, lines, _edges(x), _edges(y))
     panels[-1].set_xlabel("depth")
     figure.colorbar(mesh, ax=list(panels), label="variance of the log")
 
 
-def _draw_contours(
-    axes: Axes, lines: pd.DataFrame, x: Sequence[float], y: Sequence[float]
-) -> None:
+def _draw_contours(axes: Axes, lines: pd.DataFrame, x: Sequence[float], y: Sequence[float]) -> None:
     for level, line in lines.groupby("level"):
         depth, width = line["depth"].to_numpy(), line["width"].to_numpy()
-        # To the edges of the outer cells, on the same power law: the line is almost straight.
-        width = np.concatenate([[y[0]], width, [y[-1]]])
-        depth = np.concatenate([[depth[0] * y[0] / width[1]], depth, [depth[-1] * y[-1] / width[-2]]])
-        axes.plot(depth, width, color="C1", linewidth=1.2)
-        top = depth[-1]
+        top = (
+            depth[-1] * y[-1] / width[-1]
+        )  # wide layers: straight on to the edge of the widest cells
+        axes.plot([*depth, top], [*width, y[-1]], color="C1", linewidth=1.2)
         if x[0] <= top <= x[-1]:
             axes.annotate(
-                f"{level:g}", (top, y[-1]), xytext=(0, 2), textcoords="offset points",
-                color="C1", ha="center", fontsize=8,
+                f"{level:g}",
+                (top, y[-1]),
+                xytext=(0, 2),
+                textcoords="offset points",
+                color="C1",
+                ha="center",
+                fontsize=8,
             )
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
 
@@ -175,33 +194,28 @@ def _edges(centres: Sequence[float]) -> list[float]:
 
 
 def draw_fans(figure: Figure, data: pd.DataFrame) -> None:
-    """For each width: quantiles over the layers, and those of networks with real weights as dots."""
+    """For each width, or some of them: quantiles over the layers."""
     widths = sorted(set(data["width"]))
-    shown = [widths[i] for i in sorted({*np.linspace(0, len(widths) - 1, PANELS).round().astype(int)})]
+    places = np.linspace(0, len(widths) - 1, PANELS).round().astype(int)
+    shown = [widths[i] for i in sorted({*places})]
     panels = figure.subplots(len(shown), squeeze=False)[:, 0]
     for axes, width in zip(panels, shown, strict=True):
-        for law, group in data[data["width"] == width].groupby("law"):
-            start = pd.DataFrame({**dict.fromkeys(group, 0.0), "law": law, "width": width}, index=[0])
-            _draw_fan(axes, pd.concat([start, group]), bands=law == "law")
-        axes.axhline(0, color="C2", label="mean")
-        axes.set_title(f"width {width:,}")
-        axes.set_ylabel("mean square")
+        _draw_fan(axes, data[data["width"] == width])
+        axes.set(title=f"width {width:,}", ylabel="mean square")
         axes.yaxis.set_major_locator(_integers())
         axes.yaxis.set_major_formatter(lambda power, _: f"$10^{{{power:g}}}$")
     panels[0].legend(loc="lower left")
     panels[-1].set_xlabel("layer")
 
 
-def _draw_fan(axes: Axes, fan: pd.DataFrame, *, bands: bool) -> None:
+def _draw_fan(axes: Axes, fan: pd.DataFrame) -> None:
+    fan = fan.replace(-math.inf, 1.2 * fan.iloc[-1]["drift"])  # lost networks: below all others
     x = fan["layer"]
-    if not bands:
-        for name in ("q05", "median", "q95"):
-            axes.plot(x[1:], fan[name][1:], "o", color="0.5", markersize=2.5)
-        return
     axes.fill_between(x, fan["q05"], fan["q95"], color="C0", alpha=0.2, linewidth=0)
     axes.fill_between(x, fan["q25"], fan["q75"], color="C0", alpha=0.3, linewidth=0)
     axes.plot(x, fan["median"], color="C0", label="median")
-    axes.plot(x, fan["typical"], color="C3", linestyle="--", linewidth=1.2, label="exp(−5L/2n)")
+    axes.plot(x, fan["drift"], color="C3", linestyle="--", linewidth=1.2, label="predicted")
+    axes.axhline(0, color="C2", label="mean")
 
 
 def _integers() -> Any:
@@ -228,8 +242,8 @@ PICTURES = (
         data="fan.csv",
         height=6.4,
         caption="The signal's mean square over the input's, layer by layer, for each width: bands hold 50 and 90 % "
-        "of the networks. The mean is 1 everywhere; the median fades as predicted. Grey dots, where there are "
-        "any, are the median and the 5 % at either end of networks with real weights.",
+        "of the networks. The mean is 1 everywhere; the median follows the predicted mean of the logarithm. Where a "
+        "band falls off, one network in twenty is lost.",
         wrong="If the mean told the fate of a network, the bands would stay about the level line.",
         alt="Fans that open and fall with the layer, below a level line; steep for narrow layers, shallow for wide "
         "ones.",
