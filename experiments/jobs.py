@@ -81,12 +81,18 @@ class Pool:
         """What the jobs find, in their order, however many workers there are; a few jobs ahead."""
         waiting: deque[tuple[Cell, Future[Found]]] = deque()
         for cell, job in jobs:
-            waiting.append((cell, self.executor.submit(work, cell, job, code(cell.row))))
+            waiting.append((cell, self._submit(cell, job)))
             if len(waiting) >= AHEAD * max(1, self.size()):
                 first, future = waiting.popleft()
                 yield first, _result(future)
         for cell, future in waiting:
             yield cell, _result(future)
+
+    def _submit(self, cell: Cell, job: int) -> Future[Found]:
+        try:
+            return self.executor.submit(work, cell, job, code(cell.row))
+        except RuntimeError as error:  # broken, or closed
+            raise WorkersDied(str(error)) from None
 
 
 class WorkersDied(Exception):
