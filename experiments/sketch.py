@@ -138,11 +138,11 @@ class Sketch:
     def quantile(self, share: float) -> float:
         """The value that ``share`` of all values are below, straight lines within a bin."""
         rank = share * self.count - self.lost
-        if not self.counts or rank < 0:
+        if not self.counts or (self.lost and rank <= 0):
             return -math.inf if self.lost else math.nan
-        below = np.cumsum((0, *self.counts))
-        i = min(int(np.searchsorted(below, rank, side="right")) - 1, len(self.counts) - 1)
-        within = min((rank - below[i]) / self.counts[i], 1.0) if self.counts[i] else 0.0
+        below = np.cumsum(self.counts)
+        i = min(int(np.searchsorted(below, rank)), len(self.counts) - 1)
+        within = 1 - (below[i] - rank) / self.counts[i]
         return float(math.ldexp(self.first + i + within, self.level))
 
     def plain(self) -> dict[str, Any]:

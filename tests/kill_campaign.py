@@ -24,9 +24,10 @@ from derivations.rows import ROOT
 
 KILLS = 60
 OPTIONS = "depth/finite_width --depth 20 200 --width 16 64 --law both --nets 30000 --budget 0.5"
+SHORT = "depth/finite_width --depth 20 60 --width 16 --law law --nets 30000"  # and no figures
 
 
-def small_jobs(options: list[str]) -> None:
+def small_jobs(options: list[str], figures: bool) -> None:
     """A sweep of many small jobs, that saves after each of them: a kill meets all that can happen."""
     from experiments import sweeping
     from experiments.sweep import main
@@ -35,15 +36,23 @@ def small_jobs(options: list[str]) -> None:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1), os.dup2(quiet, 2)
     sweeping.JOB, sweeping.SAVE = 0.02, 0.0
+    if not figures:
+        sweeping.render = lambda picture, data: {}
     main(options)
 
 
-def start(folder: Path, workers: int) -> BaseProcess:
+def start(folder: Path, workers: int, short: bool) -> BaseProcess:
     """The sweep in a process of its own, which finds all modules imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["experiments.sweeping", "experiments.law", "matplotlib.figure"])
-    options = [*OPTIONS.split(), "--workers", str(workers), "--out", str(folder)]
-    process = context.Process(target=small_jobs, args=(options,))
+    options = [
+        *(SHORT if short else OPTIONS).split(),
+        "--workers",
+        str(workers),
+        "--out",
+        str(folder),
+    ]
+    process = context.Process(target=small_jobs, args=(options, not short))
     process.start()
     return process
 
@@ -80,11 +89,11 @@ def kill(process: BaseProcess, whom: str) -> None:
 
 
 def campaign(
-    kills: int, folder: Path, *, workers: tuple[int, ...], seed: int = 0
+    kills: int, folder: Path, *, workers: tuple[int, ...], short: bool = False, seed: int = 0
 ) -> dict[str, int]:
     """Kill a sweep until it has been killed so many times; AssertionError if a kill leaves a trace."""
     began = time.monotonic()
-    process = start(folder / "whole", 1)
+    process = start(folder / "whole", 1, short)
     process.join()
     assert process.exitcode == 0
     length, whole, killed = time.monotonic() - began, content(folder / "whole"), folder / "killed"
@@ -93,7 +102,7 @@ def campaign(
     known = 0
     while True:
         last = counts["kills"] >= kills
-        process = start(killed, rng.choice(workers))
+        process = start(killed, rng.choice(workers), short)
         process.join(None if last else length * rng.uniform(0, 0.6))
         if process.exitcode is None:
             whom = rng.choice(("process", "worker", "all"))
