@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import doubt
+from docs import doubt, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 
 DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
@@ -221,4 +221,5 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "symbols": _symbols,
     "table": _table,
     **doubt.RULES,
+    **sizing.RULES,
 }

@@ -25,10 +25,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for key in paper_keys():
         files.append(File.generated(config, f"papers/{key}.md", content=paper_page(key)))
     for row in ROWS:
-        folder = ROOT / "results" / "experiments" / row
-        for path in sorted(p for p in folder.glob("*") if p.suffix in SHOWN):
-            target = f"results/{row}/{path.name}"
-            files.append(File.generated(config, target, abs_src_path=str(path)))
+        for folder, target in (("experiments", "results"), ("sweeps", "results/sweeps")):
+            there = (ROOT / "results" / folder / row).glob("*")
+            for path in sorted(p for p in there if p.suffix in SHOWN):
+                name = f"{target}/{row}/{path.name}"
+                files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 
 

@@ -18,11 +18,8 @@ LAYERS = 16  # of each network that quantiles are kept of
 MOST_UNITS = 16384  # the exact predictions are sums with a term for each unit
 DEEPEST = 10**7
 BLOCK = 1024  # as experiments.law has it, whose import takes a second
-SECONDS = {
-    "law": 1.5e-7,
-    "weight": 8e-9,
-    "layer": 4e-5,
-}  # of a core, roughly: to share out the work
+# Seconds of a core, roughly, to share out the work; docs/counts/sizing.json has what was measured.
+SECONDS = {"law": 1.5e-7, "weight": 6e-9, "layer": 3e-5}
 
 
 @dataclass(frozen=True, kw_only=True)
