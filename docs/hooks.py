@@ -7,10 +7,11 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex
+from docs import extension, katex, symbols
 
 SHOWN = {".svg", ".csv"}
 
@@ -57,8 +58,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Typeset the math of a page."""
-    return katex.typeset(html, page.file.src_uri)
+    """Typeset the math of a page, and let its symbols say what they mean."""
+    typeset = katex.typeset(symbols.mark(html, page.file.src_uri), page.file.src_uri)
+    return symbols.resolve(typeset, get_relative_url(symbols.GLOSSARY, page.url))
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -32,6 +32,10 @@ HEADINGS = [
 PAGES = [
     "",
     "guides/derivation/",
+    "guides/lesson/",
+    "guides/reading/",
+    "literate/export/",
+    "rules/",
     "trust/",
     "notation/",
     "running/",
@@ -60,6 +64,7 @@ def test_pages_have_their_headings_in_order_and_typeset_math(site: Path) -> None
         assert len(found) <= len(HEADINGS) + 1, row  # one of its own may come first
         assert 'class="katex"' in page
         assert "arithmatex" not in page
+        assert "symbol:" not in page
         assert re.search(r'class="badge (ok">proved|part">n ≤ 3)', page)
 
 
@@ -169,6 +174,9 @@ def test_a_phone_needs_no_sideways_scrolling_and_reports_no_error(
         view.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
         view.on("response", lambda r: problems.append(r.url) if r.status >= 400 else None)
         view.on("request", lambda r: None if r.url.startswith(address) else problems.append(r.url))
+        view.goto(address + "init/kaiming/")
+        view.locator("div.math a.symbol").first.hover()
+        assert "n sub l: number of inputs" in view.locator("#symbol-card").inner_text()
         for page in PAGES:
             view.goto(address + page)
             width = view.evaluate("document.documentElement.scrollWidth")
