@@ -63,7 +63,7 @@ def sizes() -> dict[str, int]:
 
 def cell_of(law: str, width: int, depth: int, networks: int) -> Cell:
     """A cell of one job."""
-    axes = {"law": law, "width": width, "depth": depth}
+    axes: dict[str, int | str] = {"law": law, "width": width, "depth": depth}
     expected = tuple(finite_width.expected(axes).items())
     return Cell("depth/finite_width", tuple(axes.items()), networks, networks, 0, expected)
 
