@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, maps, sizing
+from docs import doubt, front, graph, maps, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -55,7 +55,7 @@ def reference(ref: str, up: str) -> str:
 def _claim(row: str, up: str) -> str:
     found = proof(row)
     wrong = "" if found["verified"] else "\n\n!!! danger\n    This derivation is **not verified**."
-    return f"**{found['claim']}**{wrong}"
+    return f"**{found['claim']}**{wrong}\n\n{graph.sentence(row, up)}"
 
 
 def _derivation(row: str, up: str) -> str:
@@ -116,7 +116,7 @@ def _picture(argument: str, up: str) -> str:
     figures = verdict(row)["figures"]
     found = [f for f in figures if f["name"] == name[0]] if name else figures[:1]
     if not found:
-        raise PluginError(f"{row} has no figure {name[0]!r}")
+        raise Missing(f"the figure `{name[0]}` of {row}: run `make experiments`")
     return _figure(row, found[0], up)
 
 
@@ -217,6 +217,7 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "table": _table,
     **doubt.RULES,
     **front.RULES,
+    **graph.RULES,
     **maps.RULES,
     **sizing.RULES,
 }

@@ -39,7 +39,7 @@ def grid(_: str, up: str) -> str:
 def _card(row: str, up: str) -> str:
     marks = "".join(_mark(*found) for found in (_derived(row), _measured(row)))
     title = html.escape(_title(row))
-    return f'<a class="idea" href="{up}{row}/"><span>{title}</span><span class="marks">{marks}</span></a>'
+    return f'<a class="idea" href="page:{row}.md"><span>{title}</span><span class="marks">{marks}</span></a>'
 
 
 def _mark(letter: str, well: bool, told: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from derivations.notation import paper_keys, read_paper
-from derivations.rows import ROOT, ROWS
+from derivations.rows import CHAPTERS, ROOT, ROWS
 from docs.records import table
 from docs.symbols import anchor
 
@@ -98,6 +98,17 @@ def uses(_: str, up: str) -> str:
     return table(["implementation", "calls of torch"], rows)
 
 
+def reference(_: str, up: str) -> str:
+    """The documentation of every implementation, by chapter, for mkdocstrings to fill in."""
+    parts = []
+    for chapter in CHAPTERS:
+        modules = sorted((ROOT / "impl" / chapter).glob("[!_]*.py"))
+        if modules:
+            parts.append(f"## {chapter}")
+            parts += [f"::: impl.{chapter}.{path.stem}" for path in modules]
+    return "\n\n".join(parts)
+
+
 def notebook(path: str, up: str) -> str:
     """A notebook of text, with its cells as they are, in their order."""
     from docs.literate.notebook import read  # jupytext: other pages do without
@@ -131,6 +142,7 @@ RULES = {
     "lesson-map": lesson_map,
     "notebook": notebook,
     "rebuild": rebuild,
+    "reference": reference,
     "shared-names": shared_names,
     "uses": uses,
 }

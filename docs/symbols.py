@@ -9,7 +9,7 @@ from derivations.notation import Entry, paper_keys, read_paper
 from derivations.rows import ROWS
 from docs.records import Missing, proof
 
-GLOSSARY = "notation/"
+GLOSSARY = "page:notation.md"
 SOURCE = re.compile(r"\\href\{symbol:[^}]*\}")  # in the TeX that KaTeX keeps within MathML
 LINK = re.compile(r'(?: class="([\w ]*)")? href="symbol:([a-z]+[0-9]{4})\.([a-z0-9_]+)"')
 MATHML = re.compile(r"<math.*?</math>", re.DOTALL)
@@ -60,8 +60,8 @@ def mark(page: str, name: str) -> str:
     return "".join([*parts, INLINE.sub(marked, page[last:])])
 
 
-def resolve(page: str, glossary: str) -> str:
-    """The HTML of a typeset page: links of symbols lead to the page ``glossary``.
+def resolve(page: str) -> str:
+    """The HTML of a typeset page: links of symbols lead to the glossary.
 
     They are out of the order of the Tab key, as what they tell is in the page's table of symbols and below each
     equation in words; and out of MathML, which is what a screen reader reads.
@@ -71,7 +71,7 @@ def resolve(page: str, glossary: str) -> str:
     def resolved(match: re.Match[str]) -> str:
         kinds, key, name = match[1] or "", match[2], match[3]
         said = html.escape(meaning(read_paper(key).symbols[name]), quote=True)
-        place = f"{glossary}#{anchor(key, name)}"
+        place = f"{GLOSSARY}#{anchor(key, name)}"
         return f' class="{f"symbol {kinds}".strip()}" tabindex="-1" href="{place}" title="{said}"'
 
     return LINK.sub(resolved, page)

@@ -16,7 +16,7 @@ from experiments.depth import _four_fans
 def test_every_row_has_a_card_with_what_holds() -> None:
     text = front.grid("", "")
     for row in ROWS:
-        assert f'href="{row}/"' in text
+        assert f'href="page:{row}.md"' in text
     assert text.count('class="mark ') == 2 * len(ROWS)
 
 

@@ -87,9 +87,9 @@ def test_a_link_leads_to_the_glossary_and_says_the_meaning() -> None:
     html = '<math><mi href="symbol:he2015.fan_in">n</mi><annotation>\\href{symbol:he2015.fan_in}{n}'
     html += '</annotation></math><a class="mtight" href="symbol:he2015.fan_in">n</a>'
     entry = read_paper("he2015").symbols["fan_in"]
-    assert linked.resolve(html, "../notation/") == (
+    assert linked.resolve(html) == (
         "<math><mi>n</mi><annotation>{n}</annotation></math>"
-        '<a class="symbol mtight" tabindex="-1" href="../notation/#he2015-fan-in" '
+        '<a class="symbol mtight" tabindex="-1" href="page:notation.md#he2015-fan-in" '
         f'title="{entry.say}: {entry.meaning}">n</a>'
     )
 
