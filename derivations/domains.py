@@ -38,11 +38,12 @@ class Bounded(sp.Symbol):
             return mp.mpf(0)
         if self.high == sp.oo:
             return mp.mpf(self.low) + mp.mpf(10) ** mp.mpf(rng.uniform(-1.0, 0.7))
-        return mp.mpf(self.low) + (mp.mpf(self.high) - self.low) * mp.mpf(rng.uniform(0.01, 0.99))
+        width = mp.mpf((self.high - self.low).evalf(mp.mp.dps))  # mpmath does not read SymPy's π
+        return mp.mpf(self.low) + width * mp.mpf(rng.uniform(0.01, 0.99))
 
 
-def within(symbol: sp.Basic, value: Any) -> bool:
-    """May ``symbol`` take this value, as far as its assumptions and bounds say?"""
+def within(symbol: sp.Basic, value: Any, *, between: bool = False) -> bool:
+    """May ``symbol`` take this value, as its assumptions and bounds say? With ``between``, also between integers."""
     if isinstance(symbol, Bounded) and not symbol.low <= value <= symbol.high:
         return False
     sides = (
@@ -51,7 +52,7 @@ def within(symbol: sp.Basic, value: Any) -> bool:
         (symbol.is_negative, value < 0),
         (symbol.is_nonpositive, value <= 0),
         (symbol.is_nonzero, value != 0),
-        (symbol.is_integer, mp.isint(value)),
+        (symbol.is_integer, between or mp.isint(value)),
     )
     return all(holds for declared, holds in sides if declared)
 

@@ -35,6 +35,10 @@ class Undefined(ArithmeticError):
     """The expression has no finite value at this point (a pole, or the logarithm of zero)."""
 
 
+class Excluded(Undefined):
+    """What is put in for a symbol is outside its domain: nothing is claimed there."""
+
+
 def _inside(symbol: sp.Basic, *values: Number) -> None:
     """Raises Undefined if ``symbol`` cannot take one of these values: SymPy used its assumptions already."""
     for value in values:
@@ -169,7 +173,11 @@ def _derivative(node: sp.Derivative, at: dict[sp.Basic, Any], seed: int) -> Numb
 def _subs(node: sp.Subs, at: dict[sp.Basic, Any], seed: int) -> Number:
     values = {v: _value(p, at, seed) for v, p in zip(node.variables, node.point, strict=True)}
     for variable, value in values.items():
-        _inside(variable, value or mp.mpf(10) ** -DIGITS)  # the end of a range may be put in
+        value = value or mp.mpf(10) ** -DIGITS  # the end of a range may be put in
+        if not within(variable, value, between=True):
+            raise Excluded(
+                f"{variable} would be {mp.nstr(value, 8)}, which its assumptions exclude"
+            )
     return _value(node.expr, {**at, **values}, seed)
 
 

@@ -66,12 +66,13 @@ def compare(step: Step, *, seed: int = 0, points: int = 5) -> Iterator[Compared]
             alike = [s for s in symbols if s.is_integer and not isinstance(s, Bounded)]
             at |= {s: at[alike[0]] for s in alike if within(s, at[alike[0]])}
             real = [s for s in symbols if not s.is_integer and s.is_real and within(s, 1)]
-            at |= {s: mp.mpf(1) for s in real[:1]}  # where a denominator such as 1 - s is zero
+            inner = [s for s in real if not (isinstance(s, Bounded) and 1 in (s.low, s.high))]
+            at |= {s: mp.mpf(1) for s in inner[:1]}  # where a denominator such as 1 - s is zero
         at |= {s: max(at[s], mp.mpf(least)) for s, least in step.least if s in at}
         drawn = attempt + 1_000_003 * seed  # other laws for another seed
         left, right = (_value(side, at, drawn) for side in (lhs, rhs))
         lacks = [side for side in (left, right) if isinstance(side, numeric.Undefined)]
-        if len(lacks) == 1:
+        if len(lacks) == 1 and not isinstance(lacks[0], numeric.Excluded):
             raise OneSided(f"only one side has a value; {lacks[0]}")
         if lacks:
             problem = str(lacks[0])

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.testing import assert_close
 
-from impl.backprop.chain_rule import forward_and_backward, linear, linear_gradients, relu_gradient
+from impl.backprop.chain_rule import forward_and_backward, relu_gradient
 from impl.backprop.layers import Linear, Model, ReLU
-from impl.backprop.loss import mse, mse_gradient
+from impl.backprop.linear import linear, linear_gradients
+from impl.backprop.loss import mse_loss, mse_loss_gradient
 from impl.init import kaiming, xavier
 from impl.init.relu import leaky_relu, relu
 from impl.init.shifted_relu import shifted_relu
@@ -113,9 +114,9 @@ def test_the_loss_and_its_gradient(
     loss = functional.mse_loss(leaf.squeeze(-1) if column else leaf, target)
     loss.backward()
     precision = {"rtol": 8 * torch.finfo(dtype).eps, "atol": 0, "equal_nan": True}
-    assert_close(mse(output, target), loss.detach(), **precision)
+    assert_close(mse_loss(output, target), loss.detach(), **precision)
     assert leaf.grad is not None
-    assert_close(mse_gradient(output, target), leaf.grad, **precision)
+    assert_close(mse_loss_gradient(output, target), leaf.grad, **precision)
 
 
 @given(

@@ -63,7 +63,7 @@ WRONG = {
         Mean(sp.Abs(p), Independent(p, {1: 0, 2: v})), sp.S.Zero, EXCLUDED,
     ),
     "a negative number for a positive one": (
-        sp.Subs(sp.sqrt(p**2), p, x), x, EXCLUDED,
+        sp.Subs(sp.sqrt(p**2), p, -v), -v, EXCLUDED,
     ),
     "a correlation beyond one": (
         sp.Subs(sp.sqrt(1 - rho**2), rho, 2), sp.sqrt(3) * sp.I, EXCLUDED,
@@ -134,6 +134,8 @@ def test_one_size_beyond_is_tried_for_each_size_alone() -> None:
         (sp.Derivative(x**3 * sp.Abs(x), x, x), 12 * x * sp.Abs(x)),  # smooth enough at the kink
         (sp.Sum(sp.binomial(n, k), (k, 0, n)), 2**n),
         (sp.Subs(sp.Derivative(sp.exp(3 * p), p), p, 0), sp.Integer(3)),  # the end of a range
+        (sp.Subs(n / x, n, sp.log(v + 1)), sp.log(v + 1) / x),  # a size between two
+        (sp.Subs(p**2, p, 1 - x), (1 - x) ** 2),  # claimed where 1 - x is positive
         (sp.Derivative(x * f(1), x), f(1)),
         (sp.Abs(g(1)) + sp.Derivative(x, x), g(1) + 1),
         (sp.Integral(p, (p, 0, v)), v**2 / 2),
