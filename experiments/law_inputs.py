@@ -215,7 +215,7 @@ class Kernel:
 
     def __init__(self, size: int, k: int) -> None:
         self.sum = np.zeros((size, k, k))
-        self.exponent = np.zeros((size, k), dtype=np.int64)
+        self.exponent = np.full((size, k), -(2**40))  # below all that comes
 
     def add(self, signals: Columns, gradients: Columns | None) -> None:
         """Add (UᵀU) ∘ (XᵀX); without gradients XᵀX, which is the readout's."""

@@ -136,7 +136,8 @@ def both_passes(law: Layers, stream: Generator, kept: Kept) -> None:
         unit = unit + from_rectifier
         kept.put(kept.backward, layer, unit + np.log2(step.here))
         if kept.weights is not None:
-            weights = unit + np.log2(step.weights) - above
+            with np.errstate(divide="ignore"):  # a residual branch of zeros
+                weights = unit + np.log2(step.weights) - above
             kept.put(kept.weights, layer, weights)
             kept.kernel = np.logaddexp2(kept.kernel, weights)
         unit = unit + np.log2(step.here) + from_weights
