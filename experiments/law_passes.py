@@ -115,38 +115,39 @@ def forward_pass(law: Layers, stream: Generator, kept: Kept) -> None:
     kept.put(kept.forward, 0, logs)
     for layer in range(1, kept.last + 1):
         with np.errstate(divide="ignore"):  # a layer of zeros has -inf, as all after it
-            logs = logs + (np.log2(law.ratio(stream, layer)) + factor)
-        kept.put(kept.forward, layer, logs)
+            logs = logs + np.log2(law.ratio(stream, layer))
+        kept.put(kept.forward, layer, logs + layer * factor)
     kept.forward -= np.log2(kept.units / int(law.widths[0]))
 
 
 def both_passes(law: Layers, stream: Generator, kept: Kept) -> None:
     """Fill all of ``kept``, from the top down: with the gradients' mean squares, and the weights'."""
     from_weights, from_rectifier = law.factors
-    above = np.zeros(BLOCK)  # log2 of |x_L|² over |x_l|²
-    unit = np.full(BLOCK, kept.readout)  # log2 of what the gradient is measured in
+    above = np.zeros(BLOCK)  # log2 of |x_L|² over |x_l|², but for the factors
+    unit = np.full(BLOCK, kept.readout)  # log2 of what the gradient is measured in, but for them
     radial, tangent = law.top(stream)
     died = np.full(BLOCK, law.depth + 1)  # the first layer of zeros
     for layer in range(law.depth, 0, -1):
-        kept.put(kept.forward, layer, -above)
+        passed = (law.depth - layer) * (from_weights + from_rectifier)
+        kept.put(kept.forward, layer, -above - passed)
         step = law.step(stream, layer, radial, tangent)
         alive = step.ratio > 0
         died[~alive] = layer
-        above = above + np.log2(np.where(alive, step.ratio, 1.0)) + (from_weights + from_rectifier)
-        unit = unit + from_rectifier
-        kept.put(kept.backward, layer, unit + np.log2(step.here))
+        above = above + np.log2(np.where(alive, step.ratio, 1.0))
+        here = unit + np.log2(step.here)
+        kept.put(kept.backward, layer, here + passed + from_rectifier)
         if kept.weights is not None:
             with np.errstate(divide="ignore"):  # a residual branch of zeros
-                weights = unit + np.log2(step.weights) - above
+                weights = unit + np.log2(step.weights) - above - from_weights
             kept.put(kept.weights, layer, weights)
             kept.kernel = np.logaddexp2(kept.kernel, weights)
-        unit = unit + np.log2(step.here) + from_weights
-        radial, tangent = step.radial, step.tangent
+        unit, radial, tangent = here, step.radial, step.tangent
         if not alive.all():  # any number: all that depends on it is -inf in the end
             radial, tangent = (np.where(alive, part, 1.0) for part in (radial, tangent))
-    kept.put(kept.backward, 0, unit + np.log2(law.bottom(stream, radial, tangent)))
-    kept.put(kept.forward, 0, -above)
-    _measured_from_the_input(law, kept, above, died)
+    passed = law.depth * (from_weights + from_rectifier)
+    kept.put(kept.backward, 0, unit + passed + np.log2(law.bottom(stream, radial, tangent)))
+    kept.put(kept.forward, 0, -above - passed)
+    _measured_from_the_input(law, kept, above + passed, died)
 
 
 def _measured_from_the_input(
