@@ -28,8 +28,9 @@ from derivations import load
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
 from experiments.final_law import FinalLaw
-from experiments.law import BLOCK, Law, constant, random_numbers, sample
-from experiments.law_inputs import sample_inputs
+from experiments.law import Law, constant, random_numbers, sample
+from experiments.law_inputs import LARGEST_BLOCK, sample_inputs
+from experiments.law_passes import BLOCK
 from impl.backprop.layers import Linear, Model, ReLU
 from impl.init.kaiming import kaiming_normal_
 from impl.tensors.frobenius import frobenius_norm
@@ -172,15 +173,15 @@ def width_race(width: int, both: bool, depth: int = 20) -> Race:
     )
 
 
-def inputs_race(width: int, k: int, depth: int = 10, networks: int = 4) -> Race:
+def inputs_race(width: int, k: int, depth: int = 10) -> Race:
     """Several inputs of one network, both ways, with their tangent kernel."""
     law, x = Law(constant(width, depth), math.sqrt(2)), torch.randn(k, width).numpy()
     return Race(
         f"{k} inputs both ways, a layer of {width}",
         "torch.randn and a loop over layers",
-        lambda: sample_inputs(law, x, networks=networks, seed=0, both=True, layers=(), workers=1),
+        lambda: sample_inputs(law, x, networks=LARGEST_BLOCK, seed=0, both=True, workers=1),
         partial(with_weights, width, depth, k, True),
-        networks * depth,
+        LARGEST_BLOCK * depth,
         depth,
     )
 

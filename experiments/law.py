@@ -43,6 +43,7 @@ from experiments.settings import Unusable, at_least
 from experiments.stack import Trace, worker_count
 
 Counts = npt.NDArray[np.int64]
+NO_MORE: FloatArray = np.zeros(())  # what is not needed, or not there
 
 
 class Halves(NamedTuple):
@@ -105,7 +106,7 @@ class Law:
 
     def top(self, stream: Generator) -> tuple[FloatArray, FloatArray]:
         """Radial and tangential part of an N(0, 1) gradient at x_L."""
-        return chi_square(np.ones(BLOCK), stream), np.ones(BLOCK)
+        return chi_square(np.ones(BLOCK), stream), NO_MORE + 1
 
     def step(self, stream: Generator, layer: int, radial: FloatArray, tangent: FloatArray) -> Step:
         """From x_l down to x_{l-1}; the two factors are left out."""
@@ -115,7 +116,7 @@ class Law:
         )
         fan_in = int(self.widths[layer - 1])
         ratio = (parts.positive + self.negative_slope**2 * parts.negative) / fan_in
-        return Step(ratio, here, here, radial * ratio / here, np.full(BLOCK, 1 / fan_in))
+        return Step(ratio, here, here, radial * ratio / here, np.asarray(1 / fan_in))
 
     def bottom(self, stream: Generator, radial: FloatArray, tangent: FloatArray) -> FloatArray:
         """The squared gradient at the input."""
@@ -242,7 +243,7 @@ def halves(stream: Generator, units: int, share: float, whole: bool) -> Halves:
     """Each of ``units`` is positive with probability ``share``; the negative ones' squares if ``whole``."""
     active = stream.binomial(units, share, BLOCK)
     positive = chi_square(active, stream)
-    negative = chi_square(units - active, stream) if whole else np.zeros(BLOCK)
+    negative = chi_square(units - active, stream) if whole else NO_MORE
     return Halves(active, positive, negative)
 
 
@@ -255,8 +256,8 @@ def noise(stream: Generator, units: int, active: Counts, leaky: bool, whole: boo
     """
     positive = chi_square(active - 1, stream)
     if not leaky:
-        rest = chi_square(units - active, stream) if whole else np.zeros(BLOCK)
-        return Noise(np.zeros(BLOCK), positive, rest)
+        rest = chi_square(units - active, stream) if whole else NO_MORE
+        return Noise(NO_MORE, positive, rest)
     between = np.where((active > 0) & (active < units), stream.standard_normal(BLOCK), 0.0)
     return Noise(between, positive, chi_square(units - active - 1, stream))
 

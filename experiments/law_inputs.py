@@ -29,7 +29,7 @@ from experiments.passes import FloatArray
 from experiments.settings import Unusable, at_least
 from experiments.stack import worker_count
 
-LARGEST_BLOCK = 256  # networks that are drawn side by side
+LARGEST_BLOCK = 16  # networks that are drawn side by side
 CACHED = 2**17  # numbers in a layer of a block, about what a core's cache holds
 WEIGHTS, NOISE, READOUT = range(3)  # what a layer's random streams are for
 
@@ -123,6 +123,11 @@ def columns(factor: FloatArray, exponent: npt.NDArray[np.int64]) -> Columns:
     return Columns(np.ldexp(factor, -more[:, None, :]), exponent + more)
 
 
+def triangle(x: FloatArray) -> FloatArray:
+    """R of x = Q R, (networks, rank, k)."""
+    return np.asarray(np.linalg.qr(x, mode="r"))
+
+
 class _Block:
     """Some networks, side by side."""
 
@@ -139,7 +144,7 @@ class _Block:
     def run(self, both: bool, shared: bool) -> Joint:
         """Forwards, and perhaps backwards: what is kept of it."""
         for layer in range(1, self.law.depth + 1):
-            factor = np.linalg.qr(self.rectified(self.preactivations(layer)), mode="r")
+            factor = triangle(self.rectified(self.preactivations(layer)))
             self.signals.append(columns(factor, self.signals[-1].exponent))
         if both:
             self.backwards(shared)
@@ -188,7 +193,7 @@ class _Block:
         z = self.preactivations(depth)
         for layer in range(depth, 0, -1):
             gradient = gradient * np.where(z > 0, 1.0, self.law.negative_slope)
-            above = columns(np.linalg.qr(gradient, mode="r"), exponent)
+            above = columns(triangle(gradient), exponent)
             self.gradients[layer] = above
             self.kernel.add(self.signals[layer - 1], above)
             scaled = np.ldexp(gradient, (exponent - above.exponent)[:, None, :])
@@ -197,7 +202,7 @@ class _Block:
                 z = self.preactivations(layer - 1)
                 basis, _ = np.linalg.qr(self.rectified(z))
             gradient, exponent = self.below(layer, scaled, above, basis), above.exponent
-        self.gradients[0] = columns(np.linalg.qr(gradient, mode="r"), exponent)
+        self.gradients[0] = columns(triangle(gradient), exponent)
 
     def below(
         self, layer: int, gradient: FloatArray, above: Columns, basis: FloatArray

@@ -131,9 +131,12 @@ def both_passes(law: Layers, stream: Generator, kept: Kept) -> None:
         passed = (law.depth - layer) * (from_weights + from_rectifier)
         kept.put(kept.forward, layer, -above - passed)
         step = law.step(stream, layer, radial, tangent)
-        alive = step.ratio > 0
-        died[~alive] = layer
-        above = above + np.log2(np.where(alive, step.ratio, 1.0))
+        ratio, radial, tangent = step.ratio, step.radial, step.tangent
+        if not ratio.all():  # any number does: all that depends on it is -inf in the end
+            dead = ratio == 0
+            died[dead] = layer
+            ratio, radial, tangent = (np.where(dead, 1.0, x) for x in (ratio, radial, tangent))
+        above = above + np.log2(ratio)
         here = unit + np.log2(step.here)
         kept.put(kept.backward, layer, here + passed + from_rectifier)
         if kept.weights is not None:
@@ -141,9 +144,7 @@ def both_passes(law: Layers, stream: Generator, kept: Kept) -> None:
                 weights = unit + np.log2(step.weights) - above - from_weights
             kept.put(kept.weights, layer, weights)
             kept.kernel = np.logaddexp2(kept.kernel, weights)
-        unit, radial, tangent = here, step.radial, step.tangent
-        if not alive.all():  # any number: all that depends on it is -inf in the end
-            radial, tangent = (np.where(alive, part, 1.0) for part in (radial, tangent))
+        unit = here
     passed = law.depth * (from_weights + from_rectifier)
     kept.put(kept.backward, 0, unit + passed + np.log2(law.bottom(stream, radial, tangent)))
     kept.put(kept.forward, 0, -above - passed)

@@ -58,7 +58,7 @@ def _gaussian(right: Any) -> Any:
 
 
 WRONG_LAWS = (
-    Mutant("wrong gain", "2 % too large", "impl.init.kaiming:kaiming_normal_", _scaled(1.02)),
+    Mutant("wrong gain", "4 % too large", "impl.init.kaiming:kaiming_normal_", _scaled(1.04)),
     Mutant("wrong gain", "orthogonal, 2 % too large", f"{IMPL}orthogonal_", _scaled(1.02)),
     Mutant("wrong weights", "Gaussian for orthogonal", f"{IMPL}orthogonal_", _gaussian),
     Mutant("wrong law", "one degree of freedom more", f"{LAW}chi_square", _one_more),
@@ -66,7 +66,9 @@ WRONG_LAWS = (
     Mutant("wrong law", "the same numbers in every layer", f"{LAW}random_numbers", _frozen),
     Mutant("wrong law", "twice of what is along x", f"{LAW}rectified", _radial(2.0)),
     Mutant("wrong law", "an orthogonal gradient of any length", f"{KIND}of_length_1", _not_scaled),
-    Mutant("wrong law", "half of what is along x, of other kinds", f"{KIND}rectified", _radial(0.5)),
+    Mutant(
+        "wrong law", "half of what is along x, of other kinds", f"{KIND}rectified", _radial(0.5)
+    ),
     Mutant(
         "wrong statistic",
         "lengths for their squares",

@@ -7,6 +7,7 @@ both are compared with what the derivation predicts, and with each other.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     from experiments.statistics import Comparison
 
 NARROWEST = 8  # units: all of a narrower layer is zero too often
-SHOWN = 400  # networks of each kind and source in the figure
+PANELS = ("ReLU", "orthogonal", "residual")  # of the figure
+SHOWN, CROSSES = 400, 60  # networks of each kind in it: drawn, and with weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +80,15 @@ def against_theory(
     from experiments.statistics import mean_of_squares, mean_value
 
     predict, n = load("depth/exact_law").predict, settings.width
-    second = {
+    second: dict[str, Callable[[], Any]] = {
         "ReLU": lambda: predict("leaky_square")(units=n, negative_slope=0),
         "leaky": lambda: predict("leaky_square")(units=n, negative_slope=SLOPE),
         "orthogonal": lambda: predict("orthogonal_square")(width=n),
         "residual": lambda: predict("residual_square")(units=n, inner_units=n, branch_scale=SCALE),
         "dropout": lambda: predict("dropout_square")(units=n, kept=KEPT),
-    }[kind]
+    }
     mean = float(predict("residual_mean")(branch_scale=SCALE)) if kind == "residual" else 1.0
-    variance = float(second()) - mean**2
+    variance = float(second[kind]()) - mean**2
     logs = group[[f"x_{i}" for i in range(settings.depth + 1)]].to_numpy()
     alive = np.isfinite(logs[:, :-1])
     steps = np.diff(np.where(np.isfinite(logs), logs, -1e9), axis=1)[alive]
@@ -99,11 +101,11 @@ def against_theory(
         kernel = float(predict("kernel")(depth=settings.depth, units=n, readout_var=1 / n))
         found.append(mean_value(np.exp2(group["kernel"]), kernel, statistic="kernel", **where))
     if kind in ("ReLU", "dropout"):
-        found += last_layer(kind, logs[:, -1] - logs[:, 0], settings, where)
+        found += last_layer(kind, logs[:, -1] - logs[:, 0], settings, where["input"])
     return found
 
 
-def last_layer(kind: str, logs: Any, settings: Settings, where: dict[str, str]) -> list[Comparison]:
+def last_layer(kind: str, logs: Any, settings: Settings, fed: str) -> list[Comparison]:
     """Each network's place in the law of the last layer: uniform, if that is right."""
     import numpy as np
 
@@ -118,7 +120,7 @@ def last_layer(kind: str, logs: Any, settings: Settings, where: dict[str, str]) 
         what = "place" if power == 1 else "place, squared"
         measured = float((places**power).mean())
         found.append(
-            Comparison(what, measured, mean, "normal", error, layer=settings.depth, **where)
+            Comparison(what, measured, mean, "normal", error, layer=settings.depth, input=fed)
         )
     return found
 
@@ -181,19 +183,22 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
-    """Signal against gradient, a panel a kind: drawn networks as a cloud, real ones as crosses on it."""
-    panels = figure.subplots(1, len(KINDS), sharex=True, sharey=True)
-    for axes, kind in zip(panels, KINDS, strict=True):
-        for source, style in (
-            ("law", {"color": "C0", "s": 9, "alpha": 0.35, "linewidths": 0}),
-            ("weights", {"color": "C3", "s": 9, "marker": "x", "linewidths": 0.7}),
+    """Signal against gradient, in three kinds: drawn networks as a cloud, real ones as crosses on it."""
+    panels = figure.subplots(1, len(PANELS), sharex=True, sharey=True)
+    for axes, kind in zip(panels, PANELS, strict=True):
+        for source, shown, style in (
+            ("law", SHOWN, {"color": "C0", "s": 12, "alpha": 0.4, "linewidths": 0}),
+            ("weights", CROSSES, {"color": "C3", "s": 16, "marker": "x", "linewidths": 1}),
         ):
-            part = data[(data["kind"] == kind) & (data["source"] == source)]
+            part = data[(data["kind"] == kind) & (data["source"] == source)][:shown]
             axes.scatter(part["forward"], part["backward"], label=source, **style)
         axes.set_title(kind, fontsize="medium")
-        axes.set_xlabel("log₁₀ signal")
-    panels[0].set_ylabel("log₁₀ gradient")
-    panels[0].legend(frameon=False, loc="upper left", fontsize="small", handletextpad=0)
+        axes.set(xlim=(-3.2, 2), ylim=(-3.2, 2.6), xticks=(-2, 0, 2))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda power, _: f"$10^{{{power:g}}}$")
+    panels[1].set_xlabel("signal's mean square at the end")
+    panels[0].set_ylabel("gradient's, at the input")
+    panels[2].legend(frameon=False, loc="lower left", fontsize="small", handletextpad=0)
 
 
 PICTURES = (
@@ -203,9 +208,9 @@ PICTURES = (
         height=3.2,
         caption="What six layers of 16 units leave of the signal's square, and of the gradient's at the input. "
         "Dots are drawn from the law, without a weight; crosses are networks with real weights. Orthogonal weights "
-        "vary less, dropout more, and residual blocks grow.",
+        "vary less, and residual blocks grow.",
         wrong="If a law forgot something, the crosses would lie elsewhere, or tilt another way.",
-        alt="Five clouds of dots with crosses spread evenly over them.",
+        alt="Three clouds of dots with crosses spread evenly over them.",
     ),
 )
 
