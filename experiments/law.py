@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
+from experiments.coins import heads
 from experiments.law_passes import (
     BLOCK,
     Gradients,
@@ -241,7 +242,7 @@ def log_mean_squares(
 
 def halves(stream: Generator, units: int, share: float, whole: bool) -> Halves:
     """Each of ``units`` is positive with probability ``share``; the negative ones' squares if ``whole``."""
-    active = stream.binomial(units, share, BLOCK)
+    active = heads(stream, units, share, BLOCK)
     positive = chi_square(active, stream)
     negative = chi_square(units - active, stream) if whole else NO_MORE
     return Halves(active, positive, negative)

@@ -19,7 +19,7 @@ from numpy.random import Generator
 from experiments.passes import FloatArray
 from experiments.settings import Unusable
 
-BLOCK = 1024  # networks that share a random stream, and are drawn side by side
+BLOCK = 2048  # networks that share a random stream, and are drawn side by side
 
 
 class Step(NamedTuple):

@@ -40,7 +40,7 @@ CASES: dict[str, Law | Residual] = {
     "residual, leaky": Residual(2, 3, 1.2, 1.1, hidden=3, negative_slope=-0.4),
 }
 SHARE = FALSE_ALARM / len(CASES)
-REAL, DRAWN = 6000, 6 * BLOCK  # networks with weights, and without
+REAL, DRAWN = 6000, 3 * BLOCK  # networks with weights, and without
 
 
 def real(the: Law | Residual) -> Gradients:
