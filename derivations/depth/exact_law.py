@@ -115,6 +115,7 @@ DERIVATION = Derivation(
             "along $x$. Uncorrelated normal numbers are independent, so given $z = Wx$ the weights are "
             "$z x^\\top / |x|^2$ plus, at right angles to $x$, weights that never saw $x$",
             cases=SIZES,
+            same=(("shifted bound", 2, "a weight more of one sum meets no partner in the other"),),
         ),
         Step(
             "homogeneous",
@@ -206,6 +207,7 @@ DERIVATION = Derivation(
             Mean(ratio, *branch),
             1 + alpha**2 * b**2 * n,
             why="the cross term has mean zero: the branch's sign is random",
+            same=(("lost term", 2, "a mean does not ask for the second moment of $q$"),),
         ),
         Step(
             "given_branch_square",
@@ -218,6 +220,7 @@ DERIVATION = Derivation(
             Mean(1 + alpha**2 * b_square * n, layer_inside),
             1 + alpha**2,
             why="a block multiplies the mean square by this, at any width",
+            same=(("lost term", 2, "a mean does not ask for the second moment of $b^2$"),),
         ),
         Step(
             "residual_square",
