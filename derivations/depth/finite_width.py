@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Max, Product, Rational, Subs, Sum, binomial, exp, gamma, log, lowergamma, polygamma, sqrt
+from sympy import (
+    Max,
+    Product,
+    Rational,
+    Subs,
+    Sum,
+    binomial,
+    exp,
+    gamma,
+    log,
+    lowergamma,
+    polygamma,
+    sqrt,
+)
 
 from derivations.expectation import GaussianMean, Independent, Mean, Normal
 from derivations.notation import symbols
