@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.stats import kurtosis
 
 from derivations.depth.finite_width import DERIVATION
 from experiments.distributions import probability_integrals, uniform
-from experiments.heavy_tails import mean_of_products, of_last_layer
 from experiments.law import random_numbers
 from experiments.passes import FloatArray
 from experiments.statistics import Comparison, mean_of_squares, mean_value
@@ -42,32 +41,27 @@ def ratios(steps: FloatArray, width: int, seed: int, where: dict[str, Any]) -> I
     yield uniform(integrals, statistic="ratio, law", **where)
 
 
+def excess(sources: Iterable[FloatArray]) -> float:
+    """The excess kurtosis of a log ratio, estimated from all of them; it says how a square of one varies."""
+    living = np.concatenate([steps[np.isfinite(steps)] for steps in sources])
+    return float(kurtosis(living))
+
+
 def logarithms(
-    steps: FloatArray,
-    logs: FloatArray,
-    width: int,
-    powers: Sequence[Literal[1, 2]],
-    where: dict[str, Any],
+    steps: FloatArray, logs: FloatArray, width: int, shape: float, where: dict[str, Any]
 ) -> Iterator[Comparison]:
-    """Mean and variance of the ratios' logarithms, and of the last layer's; its powers, if asked for."""
-    size, depth = {"units": width}, steps.shape[1]
-    drift = float(DERIVATION.predict("drift")(**size))
-    variance = float(DERIVATION.predict("log_ratio_variance")(**size))
-    living = steps[np.isfinite(steps)]
-    yield mean_value(living, drift, statistic="log ratio", **where)
-    squares = (living - drift) ** 2
-    yield mean_value(squares, variance, statistic="log ratio, variance", **where)
-    last = logs[np.isfinite(logs[:, -1]), -1]
-    where = {"layer": depth, **where}
-    yield mean_value(last, depth * drift, statistic="log", **where)
-    spread = (last - depth * drift) ** 2
-    relative = 2 + kurtosis(living) / depth  # of a sum's square: cumulants add up
-    yield mean_of_squares(spread, depth * variance, relative, statistic="log, variance", **where)
-    for power in powers:
-        yield mean_of_products(
-            np.exp(power * logs[:, -1]),
-            *of_last_layer(depth, width, power),
-            statistic=f"mean square to the power {power}",
-            order=2 * power,
-            **where,
+    """Mean and variance of the ratios' logarithms, and of the last layer's; ``shape`` is their excess."""
+    depth = steps.shape[1]
+    drift = float(DERIVATION.predict("drift")(units=width))
+    variance = float(DERIVATION.predict("log_ratio_variance")(units=width))
+    last = {"layer": depth, **where}
+    for name, values, layers, place in (
+        ("log ratio", steps[np.isfinite(steps)], 1, where),
+        ("log", logs[np.isfinite(logs[:, -1]), -1], depth, last),
+    ):
+        yield mean_value(values, layers * drift, statistic=name, **place)
+        squares = (values - layers * drift) ** 2
+        relative = 2 + shape / layers  # the excess of a sum falls as its variance grows
+        yield mean_of_squares(
+            squares, layers * variance, relative, statistic=f"{name}, variance", **place
         )

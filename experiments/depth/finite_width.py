@@ -7,7 +7,7 @@ ratio of two layers, and the mean and variance of its logarithm, with the deriva
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from experiments.passes import FloatArray
     from experiments.stack import Track
     from experiments.statistics import Comparison
 
@@ -108,22 +109,40 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
 
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     """For each source its ratios, their law, and their logarithms; and both sources with each other."""
-    from experiments.depth._ratio_law import log_steps, logarithms, ratios
+    from experiments.depth._ratio_law import excess, log_steps, logarithms, ratios
     from experiments.distributions import same_law
 
+    logs = {
+        str(source): group.pivot(index="network", columns="layer", values="log").to_numpy()
+        for source, group in samples.groupby("source", sort=False)
+    }
+    steps = {source: log_steps(each) for source, each in logs.items()}
+    shape = excess(steps.values())
     found: list[Comparison] = []
-    last = {}
-    for source, group in samples.groupby("source", sort=False):
-        logs = group.pivot(index="network", columns="layer", values="log").to_numpy()
-        last[source] = logs[:, -1]
-        where = {"input": str(source)}
-        steps = log_steps(logs)
-        found += ratios(steps, settings.width, settings.seed, where)
-        found += logarithms(steps, logs, settings.width, settings.powers, where)
-    both = same_law(
-        last["law"], last["weights"], statistic="log, both sources", layer=settings.depth
-    )
-    return [*found, both]
+    for source, each in logs.items():
+        where = {"input": source}
+        found += ratios(steps[source], settings.width, settings.seed, where)
+        found += logarithms(steps[source], each, settings.width, shape, where)
+        found += powers(each[:, -1], settings, where)
+    last = (each[:, -1] for each in logs.values())
+    return [*found, same_law(*last, statistic="log, both sources", layer=settings.depth)]
+
+
+def powers(last: FloatArray, settings: Settings, where: dict[str, Any]) -> Iterator[Comparison]:
+    """The means of those powers of the last layer's mean square that were asked for."""
+    import numpy as np
+
+    from experiments.heavy_tails import mean_of_products, of_last_layer
+
+    for power in settings.powers:
+        yield mean_of_products(
+            np.exp(power * last),
+            *of_last_layer(settings.depth, settings.width, power),
+            statistic=f"mean square to the power {power}",
+            layer=settings.depth,
+            order=2 * power,
+            **where,
+        )
 
 
 def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:
