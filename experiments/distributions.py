@@ -121,6 +121,7 @@ def share(
     """How many of ``trials`` independent trials hit, by the exact binomial test.
 
     For a ``probability`` that is a bound from below, the alternative is "less"; from above, "greater".
+    What such a test would notice is not told: it depends on how far away the bound is.
     """
     from scipy import stats
 
@@ -131,7 +132,7 @@ def share(
         standard_error=math.sqrt(probability * (1 - probability) / trials),
         test="binomial",
         p=float(found.pvalue),
-        size=int(trials),
+        size=int(trials) if alternative == "two-sided" else math.inf,
         **where,
     )
 

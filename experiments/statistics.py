@@ -161,7 +161,7 @@ def noticeable(c: Comparison, comparisons: int, error_rate: float = FALSE_ALARM)
         down = special.gammaincinv(shape, level) / special.gammaincinv(shape, POWER)
         return float(max(up - 1, 1 - down))
     if c.test == "binomial":
-        return _noticeable_share(c, level)
+        return _noticeable_share(c, level) if math.isfinite(c.size) else math.inf
     if c.test == "t":
         critical = critical_value(c.degrees_of_freedom, comparisons, error_rate)
         shift = special.nctdtrinc(c.degrees_of_freedom, 1 - POWER, critical)

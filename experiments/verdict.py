@@ -60,9 +60,17 @@ def _sentence(table: pd.DataFrame, worst: pd.Series[Any], wrong: int) -> str:
 def sensitivity(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """The smallest noticeable error of the gain, in all layers and in a single one; and of a law."""
     found = _gain(comparisons)
+    count = sum(c.test != "exact" for c in comparisons)
+    shares = [c for c in comparisons if c.test == "binomial" and math.isfinite(c.size)]
+    shares = [c for c in shares if c.predicted <= 0.5]  # relative errors of larger ones are small
+    if shares and found["effect"] is None:
+        error, name = min((noticeable(c, count), c.statistic) for c in shares)
+        found["sentence"] = (
+            f"A probability ({name}) off by {100 * error:.2g} % "
+            f"would have been noticed with {100 * POWER:.0f} % power."
+        )
     laws = [c for c in comparisons if c.test == "distance"]
     if laws:
-        count = sum(c.test != "exact" for c in comparisons)
         distance, name = min((noticeable_distance(c, count), c.statistic) for c in laws)
         found["distance"] = distance
         law = f"law ({name}) whose distribution function is off by {distance:.2g} anywhere"

@@ -31,6 +31,11 @@ def he(fan_in: int) -> float:
     return math.sqrt(KAIMING.predict("kaiming_variance")(fan=fan_in, negative_slope=0))
 
 
+def left(cut: float) -> float:
+    """The share of its variance that a normal law has left when it is cut off."""
+    return float(DERIVATION.predict("truncated_square")(cut=cut))
+
+
 def _cut_off(w: Tensor, stream: Generator) -> object:
     std = he(w.shape[1])
     return weight_law.trunc_normal_(w, 0.0, std, -CUT * std, CUT * std, generator=stream)
@@ -51,7 +56,7 @@ FILL: dict[str, Fill] = {  # looked up when they are called, so that a mutant ta
 EXCESS: dict[str, Callable[[], float]] = {
     "Laplace": lambda: float(DERIVATION.predict("laplace_excess")()),
     "normal": lambda: 0.0,
-    "truncated": lambda: float(DERIVATION.predict("truncated_excess")(cut=CUT)),
+    "truncated": lambda: float(DERIVATION.predict("truncated_excess")(cut=CUT, left=left(CUT))),
     "uniform": lambda: float(DERIVATION.predict("uniform_excess")()),
     "signs": lambda: float(DERIVATION.predict("sign_excess")()),
 }
@@ -122,4 +127,4 @@ def kept(name: str, settings: Any) -> float:
     if name == "cut as Keras does":
         return 1.0
     cut = CUT if name == "cut at two deviations" else CUT / he(settings.width)
-    return float(DERIVATION.predict("truncated_square")(cut=cut))
+    return left(cut)

@@ -70,7 +70,8 @@ def test_the_law_of_keras_is_cut_off_and_has_hes_variance() -> None:
 
 
 def test_the_constant_of_keras_is_the_derivations_and_scipys() -> None:
-    derived = float(load("depth/weight_law").predict("truncated_deviation")(cut=2))
+    predict = load("depth/weight_law").predict
+    derived = predict("truncated_deviation")(left=predict("truncated_square")(cut=2))
     assert pytest.approx(derived, rel=1e-14) == KERAS
     assert stats.truncnorm(-2, 2).std() == pytest.approx(KERAS, rel=1e-12)
 
