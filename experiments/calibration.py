@@ -38,9 +38,9 @@ CROWD: dict[str, int] = {"width": 256, "batch": 32, "depth": 30}
 class Options:
     """Count the verdict's false alarms, and the errors that it misses."""
 
-    runs: int = 3000
+    runs: int = 2500
     """Runs of an experiment on networks that are right."""
-    wrong: int = 600
+    wrong: int = 500
     """Runs on networks whose weights are 1 % too large."""
     crowds: int = 1000
     """Networks whose units are taken for a sample."""

@@ -173,6 +173,7 @@ DERIVATION = Derivation(
             sqrt(Variance(w[1], Symmetric(w, {2: left}))),
             sqrt(left),
             why="the deviation that is left, $0.87962566103423978$ at 2: Keras and JAX divide by it",
+            same=(("variance ↔ second moment", 1, "the mean of a weight is zero"),),
         ),
         Step(
             "faded",

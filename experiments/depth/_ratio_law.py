@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,8 @@ def log_steps(logs: FloatArray) -> FloatArray:
 
 def ratios(steps: FloatArray, width: int, seed: int, where: dict[str, Any]) -> Iterator[Comparison]:
     """The mean of the ratios, over all layers and in each, and their whole law."""
-    size = {"units": width}
-    mean = float(DERIVATION.predict("ratio_mean")())
-    variance = float(DERIVATION.predict("ratio_square")(**size)) - mean**2
+    mean = _predicted("ratio_mean")
+    variance = _predicted("ratio_square", units=width) - mean**2
     layers = [(layer, np.exp(steps[:, layer - 1])) for layer in range(1, steps.shape[1] + 1)]
     for layer, values in (("all", np.exp(steps).ravel()), *layers):
         sample = values[~np.isnan(values)]
@@ -36,8 +35,7 @@ def ratios(steps: FloatArray, width: int, seed: int, where: dict[str, Any]) -> I
                 sample, mean, variance, statistic="ratio", layer=layer, order=2, **where
             )
     every = np.exp(steps[~np.isnan(steps)])
-    cdf = partial(DERIVATION.predict("ratio_cdf"), **size)
-    integrals = probability_integrals(every, lambda r: cdf(ratio=r), random_numbers(seed, 2))
+    integrals = probability_integrals(every, _distribution(width), random_numbers(seed, 2))
     yield uniform(integrals, statistic="ratio, law", **where)
 
 
@@ -52,8 +50,8 @@ def logarithms(
 ) -> Iterator[Comparison]:
     """Mean and variance of the ratios' logarithms, and of the last layer's; ``shape`` is their excess."""
     depth = steps.shape[1]
-    drift = float(DERIVATION.predict("drift")(units=width))
-    variance = float(DERIVATION.predict("log_ratio_variance")(units=width))
+    drift = _predicted("drift", units=width)
+    variance = _predicted("log_ratio_variance", units=width)
     last = {"layer": depth, **where}
     for name, values, layers, place in (
         ("log ratio", steps[np.isfinite(steps)], 1, where),
@@ -65,3 +63,15 @@ def logarithms(
         yield mean_of_squares(
             squares, layers * variance, relative, statistic=f"{name}, variance", **place
         )
+
+
+@cache
+def _predicted(name: str, **given: int) -> float:
+    return float(DERIVATION.predict(name)(**given))
+
+
+@cache
+def _distribution(width: int) -> Callable[[FloatArray], FloatArray]:
+    """The distribution function of a ratio."""
+    function = DERIVATION.predict("ratio_cdf")
+    return lambda ratio: np.asarray(function(ratio=ratio, units=width))
