@@ -50,15 +50,16 @@ DERIVATION = Derivation(
         ),
         Step(
             "square",
-            Mean(Sum(w[i] * x[i], (i, 1, m)) ** 2, ANY),
+            Mean(Sum(w[i] * x[i], (i, 1, m)) ** 2, Symmetric(w, {2: deviation**2})),
             deviation**2 * Sum(x[i] ** 2, (i, 1, m)),
             why="the second moment of a preactivation: of the weights' law only the variance enters",
             ref="he2015:7",
             cases=SIZES,
+            same=(("variance ↔ second moment", 1, "the mean of a weight is zero"),),
         ),
         Step(
             "half",
-            Mean(Max(0, y) ** 2, RECTIFIED),
+            Mean(Max(0, y) ** 2, Symmetric(y, {2: preactivation_square})),
             preactivation_square / 2,
             why="a rectifier keeps half of it, as the preactivation is symmetric. So the mean of the signal is kept by "
             "$\\sigma^2 = 2/m$ whatever the law",
@@ -148,6 +149,7 @@ DERIVATION = Derivation(
             Mean(fair**4, Normal(g, 1)) / Mean(fair**2, Normal(g, 1)) ** 2 - 3,
             sp.Integer(3),
             why="as has a sum of two products of standard normal numbers, which is how our code draws one",
+            same=(("variance ↔ second moment", 1, "the mean of a weight is zero"),),
         ),
         Step(
             "truncated_square",

@@ -38,7 +38,12 @@ def test_the_excess_of_each_law_is_scipys(name: str, law: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "concentration", "variance"),
-    [("uniform", 1 / 8, 4.7), ("signs", 1 / 8, 4.5), ("signs", 1 / 3, 11 / 3), ("Laplace", 1 / 3, 7)],
+    [
+        ("uniform", 1 / 8, 4.7),
+        ("signs", 1 / 8, 4.5),
+        ("signs", 1 / 3, 11 / 3),
+        ("Laplace", 1 / 3, 7),
+    ],
 )
 def test_variances(name: str, concentration: float, variance: float) -> None:
     predict = load("depth/weight_law").predict("ratio_variance")
