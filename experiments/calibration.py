@@ -25,7 +25,7 @@ from experiments.statistics import FALSE_ALARM, POWER, p_value
 COUNTS = ROOT / "docs" / "counts" / "calibration.json"
 LOOSE = 0.05  # the error rate at which a false alarm is no longer rare, and can be counted well
 CONFIDENCE = 0.999  # of the intervals around what was counted (Clopper and Pearson)
-PLAN: dict[str, Any] = {"networks": 640, "real": 4, "depth": 20, "width": 32}
+PLAN: dict[str, Any] = {"networks": 640, "real": 10, "depth": 20, "width": 32}
 GAIN = 1.01  # of the weights that are too large
 CHUNK = 25  # runs that a process does in one go
 TAILS = [(v, error) for v in (0.2, 0.5, 1.0, 5.0) for error in (0.05, 0.1, 0.2)]

@@ -13,6 +13,7 @@ from derivations.depth.finite_width import DERIVATION
 from experiments.distributions import probability_integrals, uniform
 from experiments.law import random_numbers
 from experiments.passes import FloatArray
+from experiments.ratios import FEWEST
 from experiments.statistics import Comparison, mean_of_squares, mean_value
 
 
@@ -30,7 +31,7 @@ def ratios(steps: FloatArray, width: int, seed: int, where: dict[str, Any]) -> I
     layers = [(layer, np.exp(steps[:, layer - 1])) for layer in range(1, steps.shape[1] + 1)]
     for layer, values in (("all", np.exp(steps).ravel()), *layers):
         sample = values[~np.isnan(values)]
-        if len(sample):
+        if len(sample) >= FEWEST * variance:
             yield mean_of_squares(
                 sample, mean, variance, statistic="ratio", layer=layer, order=2, **where
             )
@@ -60,9 +61,10 @@ def logarithms(
         yield mean_value(values, layers * drift, statistic=name, **place)
         squares = (values - layers * drift) ** 2
         relative = 2 + shape / layers  # the excess of a sum falls as its variance grows
-        yield mean_of_squares(
-            squares, layers * variance, relative, statistic=f"{name}, variance", **place
-        )
+        if len(squares) >= FEWEST * relative:
+            yield mean_of_squares(
+                squares, layers * variance, relative, statistic=f"{name}, variance", **place
+            )
 
 
 @cache
