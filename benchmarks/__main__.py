@@ -28,6 +28,7 @@ from derivations import load
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
 from experiments.law import BLOCK, Law, constant, sample
+from impl.backprop import linear
 from impl.backprop.layers import Linear, Model, ReLU
 from impl.init.kaiming import kaiming_normal_
 from impl.tensors.frobenius import frobenius_norm
@@ -85,7 +86,7 @@ def races(examples: int) -> list[Race]:
     ]
     for size in (5, 1024):
         found.append(norm_race(torch.randn(size, size)))
-    return [*found, *backward_races(examples), *law_races()]
+    return [*found, *backward_races(examples), *linear_races(examples), *law_races()]
 
 
 def norm_race(matrix: torch.Tensor) -> Race:
@@ -120,6 +121,34 @@ def backward_races(examples: int) -> list[Race]:
         Race(name, f"{peer}, all gradients", by_hand, lambda: by_autograd(leaves[0], leaves)),
         Race(name, f"{peer}, not the input's", by_hand, lambda: by_autograd(x, leaves[1:])),
     ]
+
+
+def linear_races(examples: int) -> list[Race]:
+    """The gradients of the lesson's first layer in each of its ways, by hand and by autograd.
+
+    Outer products write down every product, 8 GB for 50,000 examples: a sixteenth of them will do.
+    """
+    ways = {
+        "outer products": (linear.linear_gradients_outer, max(1, examples // 16)),
+        "einsum": (linear.linear_gradients_einsum, examples),
+        "matrix products": (linear.linear_gradients, examples),
+    }
+    return [linear_race(name, way, count) for name, (way, count) in ways.items()]
+
+
+def linear_race(name: str, way: Callable[..., object], examples: int) -> Race:
+    """One way. Autograd's graph is made once, so that both go backwards alone."""
+    x, w, b = (
+        torch.randn(shape, requires_grad=True) for shape in ((examples, 784), (784, 50), (50,))
+    )
+    out, upstream = linear.linear(x, w, b), torch.randn(examples, 50)
+    given = (x.detach(), w.detach(), upstream)
+    return Race(
+        f"linear layer by {name}, {examples:,} × 784 → 50",
+        "torch.autograd, all gradients",
+        lambda: way(*given),
+        lambda: torch.autograd.grad(out, (x, w, b), upstream, retain_graph=True),
+    )
 
 
 def law_races(width: int = 512, depth: int = 20) -> list[Race]:
