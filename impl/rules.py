@@ -29,7 +29,7 @@ FORM = frozenset(
 
 # Creation (copies and conversions too), random numbers, indexing (views too): free where declared.
 FREE = frozenset(
-    {f"torch.Tensor.{name}" for name in ("clone", "detach", "double", "new_zeros")}
+    {f"torch.Tensor.{name}" for name in ("clone", "detach", "double", "new_zeros", "tolist")}
     | {f"torch.Tensor.{name}" for name in ("normal_", "uniform_", "__getitem__", "__setitem__")}
     | {
         f"torch.Tensor.{name}"
@@ -46,7 +46,7 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("torch.Tensor.mul", "torch.Tensor.add", "torch.Tensor.sum", "torch.Tensor.sqrt"),
     ),
     ("init/relu", "leaky_relu_loops", ("torch.Tensor.clamp_min", "torch.Tensor.clamp_max")),
-    ("tensors/einsum", "einsum_loops", ("torch.Tensor.matmul",)),
+    ("tensors/matmul", "matmul_loops", ("torch.Tensor.matmul",)),
 )
 
 # No row has rebuilt these yet. A row that does moves them to EARNED.
