@@ -208,8 +208,8 @@ PICTURES = (
         data="ladder.csv",
         height=3.8,
         caption="How many multiplications a second each rung does, on one thread: medians, with the range of all "
-        "rounds. Dotted: the most that this machine allows at that shape, by its arithmetic, its memory, or the time of "
-        "one call.",
+        "rounds. Dotted: the most that this machine allows at that shape, by its arithmetic, its memory, or the time "
+        "of one call.",
         wrong="If a loop in Python cost no more than one in compiled code, all dots would lie on the dotted lines.",
         alt="Dots from 10⁵ multiplications a second for three loops to 10¹⁰ for one compiled call; dotted lines to the "
         "right of them.",
