@@ -153,12 +153,12 @@ COLUMNS = (
 
 
 def _table(argument: str, up: str) -> str:
-    """A result table; with ``all``, only the rows that pool the layers."""
+    """A result table, of the columns that readers know, or else of all; with ``all``, only what pools the layers."""
     row, name, *only = argument.split()
     path = ROOT / "results" / "experiments" / row / name
     with path.open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
-    columns = [c for c in COLUMNS if rows and c in rows[0]]
+    columns = [c for c in COLUMNS if rows and c in rows[0]] or [*(rows[0] if rows else ())]
     head = (
         "| " + " | ".join(c.replace("_", " ") for c in columns) + " |\n|" + " --- |" * len(columns)
     )

@@ -130,9 +130,10 @@ def table(samples: pd.DataFrame, limit: dict[str, float], squares: tuple[int, ..
         at_lesson = (height, terms, width) == LESSON
         printed = PRINTED.get(str(rung), np.nan) if at_lesson else np.nan
         times = 1e3 * middle, 1e3 * low, 1e3 * high
-        rates = work / middle, work / high, work / low, work / least
         ours = first.median() / middle if len(first) else np.nan
-        rows.append((shape, rung, *times, *rates, ours, printed, PRINTED["loops"] / printed))
-    columns = ["shape", "rung", "median_ms", "min_ms", "max_ms", "rate", "slowest", "fastest"]
-    columns += ["limit", "times_loops", "lesson_ms", "lesson_times"]
+        rates = work / middle, work / least
+        lessons = printed, PRINTED["loops"] / printed
+        rows.append((shape, rung, *times, *rates, ours, *lessons))
+    columns = ["shape", "rung", "median_ms", "min_ms", "max_ms", "rate", "limit"]
+    columns += ["times_loops", "lesson_ms", "lesson_times"]
     return pd.DataFrame(rows, columns=columns)

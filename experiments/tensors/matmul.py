@@ -172,7 +172,7 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     names = {"multiplications": "multiplications a second: a product of 512² by 512²"}
     names |= {"bytes": "bytes a second: a copy of 16 MB", "call": "seconds: one number plus one"}
     machine = pd.DataFrame(
-        [(names[k], v) for k, v in limits.items()], columns=["limit", "measured"]
+        [(names[k], v) for k, v in limits.items()], columns=["quantity", "measured"]
     )
     return {"ladder.csv": ladder.table(times, limits, settings.squares), "machine.csv": machine}
 
@@ -185,10 +185,12 @@ def draw(figure: Figure, data: pd.DataFrame) -> None:
     names = [rung.name for rung in ladder.RUNGS]
     for number, (shape, group) in enumerate(data.groupby("shape", sort=False)):
         places = [len(names) - names.index(name) + 0.18 * (1 - number) for name in group["rung"]]
-        around = group["rate"] - group["slowest"], group["fastest"] - group["rate"]
+        slowest, fastest = (
+            group["rate"] * group["median_ms"] / group[f"{end}_ms"] for end in ("max", "min")
+        )
         axes.errorbar(
             *(group["rate"], places),
-            xerr=around,
+            xerr=(group["rate"] - slowest, fastest - group["rate"]),
             fmt="osD^v"[number % 5],
             color=f"C{number % 5}",
             markersize=4.5,
