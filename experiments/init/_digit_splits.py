@@ -30,6 +30,7 @@ def split(train: Tensor, validation: Tensor) -> dict[str, float]:
     own = standardize.standardize(validation, own_mean, own_std)
     return {
         "shift": float(own_mean - mean),
+        "deviation": float(std),
         "own variance": float(own_std) ** 2,
         "training set: mean": float(inside.mean()),
         "training set: deviation": float(inside.std(correction=0)),
