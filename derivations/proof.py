@@ -158,7 +158,8 @@ class Derivation:
 def _vectorised(arguments: list[sp.Symbol], expression: sp.Basic) -> Callable[..., Any]:
     """A numpy function of ``arguments``; through mpmath where gammas would overflow a float, and for sums."""
     if not expression.has(sp.gamma, sp.polygamma, sp.Sum):
-        function: Callable[..., Any] = sp.lambdify(arguments, expression, "numpy")
+        modules = ["scipy", "numpy"] if expression.has(sp.erf) else "numpy"
+        function: Callable[..., Any] = sp.lambdify(arguments, expression, modules)
         return function
     import numpy as np  # only predictions need it
 

@@ -18,7 +18,7 @@ from sympy import (
 )
 
 from derivations.depth import finite_width
-from derivations.expectation import Independent, Mean, Normal
+from derivations.expectation import Dependent, Independent, Mean, Normal
 from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step
 
@@ -31,7 +31,7 @@ A, x, u = (sp.IndexedBase(name) for name in ("A", "x", "u"))
 n, t, v = units, step, weight_var
 
 MATRIX = Normal(A, v)
-LENGTH = Sum(x[k] ** 2, (k, 1, n))
+VECTOR = Dependent(x, {2: sp.S.One})  # of mean square 1, and any law
 TERMS = ((units, (1, 2, 3)),)
 SMALL = ((units, (1, 2)),)
 powers = finite_width.power_mean.subs({finite_width.active: n, finite_width.power: power})
@@ -63,9 +63,9 @@ DERIVATION = Derivation(
         ),
         Step(
             "mean",
-            Mean(Sum(Sum(A[i, k] * x[k], (k, 1, n)) ** 2, (i, 1, n)), MATRIX),
-            n * v * LENGTH,
-            why="the mean of the squared length grows by $n s^2$ a step",
+            Mean(Sum(Sum(A[i, k] * x[k], (k, 1, n)) ** 2, (i, 1, n)), MATRIX, VECTOR) / n,
+            n * v,
+            why="the mean square of the entries grows by $n s^2$ a step, on average",
             cases=SMALL,
         ),
         Step(
@@ -139,15 +139,15 @@ DERIVATION = Derivation(
         ),
         Step(
             "twice",
-            Mean(Sum(repeated(i, j, k) ** 2, (i, 1, n)), Normal(A, sp.S.One)),
-            (n**2 + 2) * LENGTH,
+            Mean(Sum(repeated(i, j, k) ** 2, (i, 1, n)), Normal(A, sp.S.One), VECTOR) / n,
+            n**2 + 2,
             why="terms in which a path meets itself do not vanish. Two fresh matrices would give $n^2$",
             cases=SMALL,
         ),
         Step(
             "thrice",
-            Mean(Sum(repeated(i, j, h, k) ** 2, (i, 1, n)), Normal(A, sp.S.One)),
-            (n**3 + 10 * n + 4) * LENGTH,
+            Mean(Sum(repeated(i, j, h, k) ** 2, (i, 1, n)), Normal(A, sp.S.One), VECTOR) / n,
+            n**3 + 10 * n + 4,
             why="and for three, where fresh ones would give $n^3$. The surplus falls as $1/n^2$, but grows with the "
             "number of steps, and lies in few matrices",
             cases=SMALL,
@@ -160,7 +160,7 @@ DERIVATION = Derivation(
         ),
     ),
     predictions=(
-        Prediction("mean_growth", "mean", "Mean squared length after one step."),
+        Prediction("mean_growth", "mean", "Mean square after one step, for one of 1."),
         Prediction("log_growth", "log_growth", "Mean logarithm of a step's growth of the square."),
         Prediction("log_variance", "log_variance", "Its variance."),
         Prediction("log_mean_square", "log_mean_square", "Mean log of the mean square at step t."),
@@ -168,7 +168,7 @@ DERIVATION = Derivation(
         Prediction("drift", "drift", "Mean log growth for large n, with variance 1/n."),
         Prediction("second_moment", "second_moment", "Second moment of the mean square."),
         Prediction("all_below", "all_below", "Chance that no entry of the next vector is beyond."),
-        Prediction("twice", "twice", "Mean squared length after one matrix twice."),
-        Prediction("thrice", "thrice", "Mean squared length after one matrix three times."),
+        Prediction("twice", "twice", "Mean square after one matrix twice."),
+        Prediction("thrice", "thrice", "The same after three times."),
     ),
 )
