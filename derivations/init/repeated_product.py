@@ -6,6 +6,7 @@ import sympy as sp
 from sympy import (
     Derivative,
     Integral,
+    KroneckerDelta,
     Product,
     Subs,
     Sum,
@@ -14,11 +15,10 @@ from sympy import (
     log,
     pi,
     polygamma,
-    sqrt,
 )
 
 from derivations.depth import finite_width
-from derivations.expectation import Dependent, Independent, Mean, Normal
+from derivations.expectation import Dependent, Independent, Mean
 from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step
 
@@ -26,11 +26,11 @@ units, step, weight_var = symbols("cohen1984", "units step weight_var")
 limit, deviation, power = symbols("cohen1984", "limit deviation power")
 
 z, change = sp.symbols("z change", real=True)
-i, j, k, h, r = sp.symbols("i j k h r", integer=True, positive=True)
+i, j, k, h, q, r = sp.symbols("i j k h q r", integer=True, positive=True)
 A, x, u = (sp.IndexedBase(name) for name in ("A", "x", "u"))
 n, t, v = units, step, weight_var
 
-MATRIX = Normal(A, v)
+MATRIX = Independent(A, {1: 0, 2: v})
 VECTOR = Dependent(x, {2: sp.S.One})  # of mean square 1, and any law
 TERMS = ((units, (1, 2, 3)),)
 SMALL = ((units, (1, 2)),)
@@ -38,11 +38,21 @@ powers = finite_width.power_mean.subs({finite_width.active: n, finite_width.powe
 digamma, trigamma = polygamma(0, n / 2), polygamma(1, n / 2)
 
 
-def repeated(row: sp.Symbol, *between: sp.Symbol) -> sp.Expr:
-    """An entry of A … A x, as a sum over the indices ``between``."""
-    places = [row, *between]
-    factors = [A[first, second] for first, second in zip(places, places[1:], strict=False)]
-    return Sum(sp.Mul(*factors) * x[places[-1]], *((index, 1, n) for index in between))
+def pairings(factors: list[tuple[sp.Symbol, sp.Symbol]]) -> sp.Expr:
+    """The mean of a product of N(0, 1) entries at these places: how many ways pair each one with itself."""
+    if not factors:
+        return sp.S.One
+    (row, column), *others = factors
+    total = sp.S.Zero
+    for place, (other_row, other_column) in enumerate(others):
+        same = KroneckerDelta(row, other_row) * KroneckerDelta(column, other_column)
+        total += same * pairings(others[:place] + others[place + 1 :])
+    return total
+
+
+def paths(*indices: sp.Symbol) -> list[tuple[sp.Symbol, sp.Symbol]]:
+    """The entries of A that a path through these indices meets."""
+    return list(zip(indices, indices[1:], strict=False))
 
 
 DERIVATION = Derivation(
@@ -124,10 +134,11 @@ DERIVATION = Derivation(
         Step(
             "all_below",
             Integral(
-                exp(-(z**2) / (2 * deviation**2)) / sqrt(2 * pi * deviation**2), (z, -limit, limit)
+                exp(-(z**2) / (2 * deviation**2)) / sp.sqrt(2 * pi * deviation**2),
+                (z, -limit, limit),
             )
             ** n,
-            erf(limit / (sqrt(2) * deviation)) ** n,
+            erf(limit / (sp.sqrt(2) * deviation)) ** n,
             why="no entry is beyond $\\pm M$ if none of $n$ independent normal ones is. With $M$ the largest number of "
             "a format, and over the law of the deviation $\\sigma = s \\lVert x_{t-1} \\rVert$, this is the chance "
             "that step $t$ does not overflow",
@@ -135,18 +146,25 @@ DERIVATION = Derivation(
         Given(
             "one",
             "From here on it is *one* matrix at every step, $s = 1$. It and the vector are no longer independent, and "
-            "what is said above does not hold.",
+            "what is said above does not hold. The mean of a product of normal numbers is the sum, over all ways to "
+            "pair them, of the products of their covariances (Isserlis' theorem, quoted); two paths through the matrix "
+            "end at the same entry of the first vector.",
         ),
         Step(
             "twice",
-            Mean(Sum(repeated(i, j, k) ** 2, (i, 1, n)), Normal(A, sp.S.One), VECTOR) / n,
+            Sum(pairings(paths(i, j, k) + paths(i, h, k)), *((at, 1, n) for at in (i, j, h, k)))
+            / n,
             n**2 + 2,
             why="terms in which a path meets itself do not vanish. Two fresh matrices would give $n^2$",
             cases=SMALL,
         ),
         Step(
             "thrice",
-            Mean(Sum(repeated(i, j, h, k) ** 2, (i, 1, n)), Normal(A, sp.S.One), VECTOR) / n,
+            Sum(
+                pairings(paths(i, j, h, k) + paths(i, r, q, k)),
+                *((at, 1, n) for at in (i, j, h, r, q, k)),
+            )
+            / n,
             n**3 + 10 * n + 4,
             why="and for three, where fresh ones would give $n^3$. The surplus falls as $1/n^2$, but grows with the "
             "number of steps, and lies in few matrices",

@@ -7,6 +7,7 @@ that of one chi-square's, convolved with itself. No entry is beyond a limit with
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -14,7 +15,7 @@ from scipy import stats
 from derivations.init.repeated_product import DERIVATION
 from experiments.passes import FloatArray
 
-POINTS = 2**13  # of the grid
+POINTS = 2**12  # of the grid
 REACH = 12  # standard deviations of the sum that it spans, to either side
 LARGEST = (2 - 2.0**-24) * 2.0**127  # what is larger rounds to infinity in 32 bits
 SMALLEST = 2.0**-126  # what is smaller is held with fewer bits, or is 0
@@ -42,6 +43,7 @@ def stays_below(limit: float, width: int, std: float, step: int) -> float:
     return float(weights @ below)
 
 
+@lru_cache(maxsize=8)
 def crossing(limit: float, width: int, std: float, steps: int) -> FloatArray:
     """The chances that the vector crosses ``limit`` at step 1, 2, …, ``steps``: upwards if it grows, else downwards.
 

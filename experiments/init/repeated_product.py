@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     from experiments.stack import Track
     from experiments.statistics import Comparison
 
+SLOW = 8  # of the lesson's runs with the smallest scale
 NARROWEST = 20  # below, a step may not change a length by enough for a vector to stay out of range
 
 
@@ -28,17 +29,17 @@ NARROWEST = 20  # below, a step may not change a length by enough for a vector t
 class Settings:
     """Runs with fresh matrices, of two widths, and the lesson's with one."""
 
-    draws: int = 200
+    draws: int = 150
     """Runs of narrow vectors."""
     narrow: int = 64
     """Numbers in a narrow vector."""
-    real: int = 20
+    real: int = 16
     """Runs with fresh matrices of the lesson's width, until they overflow."""
     width: int = 512
     """Numbers in the lesson's vector."""
-    pairs: int = 5000
+    pairs: int = 3000
     """Small matrices that are used two and three times."""
-    runs: int = 40
+    runs: int = 25
     """The lesson's runs, with one matrix; 0 leaves them out."""
     seed: int = 0
     """The same seed gives the same bits."""
@@ -81,7 +82,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
             rows += [(name, fed, number, 0, value) for name, value in run(stream)]
     for number in track(range(settings.runs), description="the lesson"):
         seed = random_stream(settings.seed, 9, number).initial_seed()
-        for name, values in runs.lessons_run(width, seed).items():
+        for name, values in runs.lessons_run(width, seed, number < SLOW).items():
             rows += [(name, "lesson", number, step, value) for step, value in enumerate(values, 1)]
     return pd.DataFrame(rows, columns=["statistic", "input", "number", "step", "value"])
 

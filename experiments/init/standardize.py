@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.figures import Picture
+from experiments.init import _wrong_standards as wrong
 from experiments.mutants import Mutant
 from experiments.settings import Unusable, at_least
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
     from matplotlib.figure import Figure
-    from torch import Tensor
 
     from experiments.stack import Track
     from experiments.statistics import Comparison
@@ -196,9 +196,9 @@ PICTURES = (
         caption="Mean and deviation of validation sets in the coordinates of the training set: a dot for each random "
         "split. Dashed: two standard errors as derived, 95 % of the dots lie between. Normalised by its own statistics "
         "every set would be at the diamond, and its digits as far off their places as its dot is from it.",
-        wrong="If pixels were independent, the dots would lie within a thin line at 0.",
-        alt="A cloud of dots around mean 0 and deviation 1, most of them between two dashed lines, a diamond in its "
-        "middle.",
+        wrong="If pixels were independent, the dashed lines would be four times as close, and most dots outside.",
+        alt="A narrow rising cloud of dots around mean 0 and deviation 1, most of them between two dashed lines; a diamond "
+        "in its middle.",
     ),
 )
 
@@ -208,49 +208,10 @@ SPLIT = "experiments.init._digit_splits:split"
 WEIGHTS = "impl.init.kaiming:kaiming_normal_"
 
 
-def _own(right: Any) -> Any:
-    def sets(train: Tensor, *others: Tensor, per_pixel: bool = False) -> list[Tensor]:
-        return [right(images, per_pixel=per_pixel)[0] for images in (train, *others)]
-
-    return sets
-
-
-def _statistics(mean: float = 1.0, std: float = 1.0) -> Any:
-    def make(right: Any) -> Any:
-        def wrong(images: Tensor, per_pixel: bool = False) -> Any:
-            found = right(images, per_pixel)
-            return found[0] * mean, found[1] * std
-
-        return wrong
-
-    return make
-
-
-def _palest(right: Any) -> Any:
-    def split(train: Tensor, validation: Tensor) -> dict[str, float]:
-        import torch
-
-        images = torch.cat([train, validation])
-        images = images[images.mean(dim=1).argsort(descending=True)]
-        found: dict[str, float] = right(*images.split([len(train), len(validation)]))
-        return found
-
-    return split
-
-
-def _twice(right: Any) -> Any:
-    def split(train: Tensor, validation: Tensor) -> dict[str, float]:
-        half = len(validation) // 2
-        found: dict[str, float] = right(train, validation[:half].repeat(2, 1))
-        return found
-
-    return split
-
-
 MUTANTS = (
-    Mutant("wrong statistics", "each set by its own", f"{CODE}standardize_sets", _own),
-    Mutant("wrong statistics", "a mean 0.1 % too large", STATISTICS, _statistics(mean=1.001)),
-    Mutant("wrong statistics", "a deviation 1 % too large", STATISTICS, _statistics(std=1.01)),
+    Mutant("wrong statistics", "each set by its own", f"{CODE}standardize_sets", wrong.own),
+    Mutant("wrong statistics", "a mean 0.1 % too large", STATISTICS, wrong.statistics(mean=1.001)),
+    Mutant("wrong statistics", "a deviation 1 % too large", STATISTICS, wrong.statistics(std=1.01)),
     Mutant(
         "wrong statistics",
         "the variance for the deviation",
@@ -272,8 +233,8 @@ MUTANTS = (
         f"{CODE}standardize",
         lambda right: lambda x, mean, std: right(x + mean, mean, std),
     ),
-    Mutant("wrong sample", "the palest images for validation", SPLIT, _palest),
-    Mutant("wrong sample", "half of the validation set, twice", SPLIT, _twice),
+    Mutant("wrong sample", "the palest images for validation", SPLIT, wrong.palest),
+    Mutant("wrong sample", "half of the validation set, twice", SPLIT, wrong.twice),
     Mutant(
         "wrong gain",
         "5 % too large",
@@ -285,6 +246,7 @@ MUTANTS = (
         "a mean of 10 % of the deviation",
         WEIGHTS,
         lambda r: lambda w, **given: r(w, **given).add_(0.1 * w.std()),
+        unseen="the pixels of the mean image add up to zero, so what is added to all weights moves no unit's mean",
     ),
     Mutant(
         "shared weights",
