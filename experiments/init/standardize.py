@@ -197,8 +197,8 @@ PICTURES = (
         "split. Dashed: two standard errors as derived, 95 % of the dots lie between. Normalised by its own statistics "
         "every set would be at the diamond, and its digits as far off their places as its dot is from it.",
         wrong="If pixels were independent, the dashed lines would be four times as close, and most dots outside.",
-        alt="A narrow rising cloud of dots around mean 0 and deviation 1, most of them between dashed lines; a diamond in "
-        "its middle.",
+        alt="A narrow rising cloud of dots around mean 0 and deviation 1, most of them between dashed lines; a diamond "
+        "in their midst.",
     ),
 )
 
