@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,8 @@ def lessons_run(width: int, seed: int, small: bool = True) -> dict[str, list[flo
         vectors = list(products.repeated_product(x, STEPS, std, fresh=False, generator=stream))
         found[name] = [log_mean_square(y) for y in vectors]
         if name == "one":
+            broken = products.first_step(vectors, lambda y: bool(y.std().isnan()))
+            found["broken"] = [math.nan if broken is None else broken]
             overflow = products.first_step(vectors, products.overflowed)
             found["overflow"] = [math.nan if overflow is None else overflow]
         elif name == "small":
@@ -116,19 +119,24 @@ def bands(width: int) -> pd.DataFrame:
 
 
 def overflow_table(samples: pd.DataFrame, width: int) -> pd.DataFrame:
-    """How likely each step is to be the one that overflows, with fresh matrices; how often it was, with either."""
+    """How likely each step is to be the one that overflows, with fresh matrices; how often it was, with either.
+
+    ``std is NaN`` is the lesson's own test, which needs no entry to overflow: a sum of entries is enough.
+    """
     chances = float_range.crossing(float_range.LARGEST, width, 1.0, STEPS)
     shown = [step for step, chance in enumerate(chances, 1) if chance > 1e-4]
     real = samples[
         (samples["statistic"] == "overflow at step") & (samples["input"] == f"n = {width}")
     ]
     one = samples[samples["statistic"] == "overflow"]
-    steps = sorted({*shown, *map(int, real["value"]), *map(int, one["value"])})
+    broken = samples[samples["statistic"] == "broken"]
+    steps = sorted({*shown, *(int(s) for each in (real, one, broken) for s in each["value"])})
     rows = [
-        (step, chances[step - 1], (real["value"] == step).mean(), (one["value"] == step).mean())
+        (step, chances[step - 1], *((each["value"] == step).mean() for each in (real, one, broken)))
         for step in steps
     ]
-    return pd.DataFrame(rows, columns=["step", "fresh, predicted", "fresh", "one matrix"])
+    columns = ["product", "fresh, predicted", "fresh", "one matrix", "one matrix: std is NaN"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def lesson_table(samples: pd.DataFrame, width: int) -> pd.DataFrame:
@@ -154,7 +162,9 @@ def lesson_table(samples: pd.DataFrame, width: int) -> pd.DataFrame:
     logs = float(DERIVATION.predict("log_mean_square")(weight_var=1 / width, **given)) / 2
     wide = math.sqrt(float(DERIVATION.predict("log_spread")(**given))) / 2
     nan, sizes = math.nan, last("kept") / 2
-    known = [  # what, the lesson's, predicted, deviation of one run, ours
+    known: list[
+        tuple[str, float, float, float, Any]
+    ] = [  # what, the lesson's, predicted, deviation of one run, ours
         ("a @ x: mean square of 100", 516.8, mean, mean * math.sqrt(spread / 100), first),
         ("32 bits overflow at product", 29, step, math.sqrt(variance), last("overflow")),
         ("1/√n: log of the size after 100", math.log(0.9270), logs, wide, sizes),
@@ -162,8 +172,8 @@ def lesson_table(samples: pd.DataFrame, width: int) -> pd.DataFrame:
         ("· 0.01: all are 0 at product", nan, nan, nan, last("zero")),
     ]
     rows = [
-        (*line, np.mean(ours), np.mean(ours < line[1]) if np.ndim(ours) else nan)
-        for *line, ours in known
+        (name, printed, *theory, np.mean(ours), np.mean(ours < printed) if np.ndim(ours) else nan)
+        for name, printed, *theory, ours in known
     ]
     table = pd.DataFrame(
         rows, columns=["quantity", "lesson", "predicted", "standard_error", "measured", "below"]

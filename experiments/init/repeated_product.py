@@ -146,7 +146,7 @@ def _logs(values: Any, keeps: bool, units: int, where: dict[str, str]) -> list[C
     """Mean and variance of the logarithm of the mean square, after the steps that the name says."""
     from derivations.init.repeated_product import DERIVATION
     from experiments.init import _matrix_runs as runs
-    from experiments.statistics import Comparison, mean_value
+    from experiments.statistics import Comparison, mean_of_squares
 
     step = runs.STEPS if keeps else runs.EARLY
     centre = DERIVATION.predict("log_mean_square")(
@@ -162,7 +162,7 @@ def _logs(values: Any, keeps: bool, units: int, where: dict[str, str]) -> list[C
             test="normal",
             standard_error=math.sqrt(spread / len(values)),
         ),
-        mean_value((values - float(centre)) ** 2, spread, **variance),
+        mean_of_squares((values - float(centre)) ** 2, spread, 2.0, **variance),  # nearly normal
     ]
 
 
