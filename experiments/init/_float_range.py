@@ -32,7 +32,7 @@ def log_squares(width: int, count: int) -> tuple[FloatArray, FloatArray]:
     one = np.exp(stats.chi2.logpdf(np.exp(logs), width) + logs) * spacing
     spectrum = np.fft.fft(np.fft.ifftshift(one / one.sum())) ** count
     density = np.fft.fftshift(np.fft.ifft(spectrum).real).clip(0)
-    return count * mean + offsets, density / density.sum()
+    return np.asarray(count * mean + offsets), np.asarray(density / density.sum())
 
 
 def stays_below(limit: float, width: int, std: float, step: int) -> float:

@@ -156,7 +156,8 @@ def _logs(values: Any, keeps: bool, units: int, where: dict[str, str]) -> list[C
     variance = {**where, "statistic": f"{where['statistic']}: variance"}
     return [
         Comparison(
-            **where,
+            statistic=where["statistic"],
+            input=where["input"],
             measured=float(values.mean()),
             predicted=float(centre),
             test="normal",
@@ -202,7 +203,10 @@ PRODUCT = "impl.init.repeated_product:repeated_product"
 
 
 def _std(change: Callable[[float], float]) -> Any:
-    return lambda right: lambda x, steps, std=1.0, **given: right(x, steps, change(std), **given)
+    def make(right: Any) -> Any:
+        return lambda x, steps, std=1.0, **given: right(x, steps, change(std), **given)
+
+    return make
 
 
 def _late(right: Any) -> Any:

@@ -63,6 +63,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
 
     from experiments.stack import random_stream
     from experiments.tensors import _ladder as ladder
+    from impl.tensors import matmul
 
     rows: list[tuple[str, str, int, int, float]] = []
     stream = random_stream(settings.seed, 0)
@@ -73,7 +74,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
         for number in range(settings.draws):
             a = torch.randn(OUTER, terms, dtype=torch.float64, generator=stream)
             b = torch.randn(terms, OUTER, dtype=torch.float64, generator=stream)
-            product = ladder.matmul.matmul(a, b)
+            product = matmul.matmul(a, b)
             rows.append(("mean square", "", terms, number, float(product.square().mean())))
     samples = pd.DataFrame(rows, columns=["statistic", "input", "terms", "number", "value"])
     times, limits = ladder.measure(settings.squares, settings.rounds, settings.seed), {}
@@ -89,6 +90,7 @@ def _errors(stream: Generator) -> dict[tuple[str, str], float]:
 
     from derivations.tensors.matmul import DERIVATION
     from experiments.tensors import _ladder as ladder
+    from impl.tensors import matmul
 
     bound = DERIVATION.predict("bound")
     height, width = (int(torch.randint(1, 7, (), generator=stream)) for _ in range(2))
@@ -111,7 +113,7 @@ def _errors(stream: Generator) -> dict[tuple[str, str], float]:
     gradient = torch.randn(height, width, dtype=torch.float64, generator=stream)
     leaves = [matrix.clone().requires_grad_() for matrix in (a, b)]
     theirs = torch.autograd.grad(leaves[0] @ leaves[1], leaves, gradient)
-    ours = ladder.matmul.matmul_gradients(gradient, a, b)
+    ours = matmul.matmul_gradients(gradient, a, b)
     errors = [_distance(mine, peer) for mine, peer in zip(ours, theirs, strict=True)]
     found["gradients / autograd", ""] = max(errors)
     return found

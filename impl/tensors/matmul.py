@@ -23,7 +23,7 @@ def matmul_loops(a: Tensor, b: Tensor) -> Tensor:
     product = a.new_zeros((rows, columns))
     for i in range(rows):
         for j in range(columns):
-            total = 0
+            total = 0.0
             for k in range(terms):
                 total += a[i, k].item() * b[k, j].item()
             product[i, j] = total
