@@ -5,11 +5,12 @@ PORT = 8000
 
 PY = .venv/bin/python
 INSTALLED = .venv/installed
-BUILT = site/.built
+SITE = $(if $(OFFLINE),site-offline,site)
+BUILT = $(SITE)/.built
 SOURCES = derivations docs experiments impl papers results
 SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
-.PHONY: all test verify doubt fuzz mutants experiments site serve lab bench lint format check row clean distclean help
+.PHONY: all test verify doubt fuzz mutants experiments site site-check pdf serve lab bench lint format check row clean distclean help
 .PHONY: _site _pytest _summary _wrong_steps
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -21,9 +22,9 @@ all: $(INSTALLED) ## Install, verify every derivation, run every experiment, bui
 	@$(MAKE) $(GO_ON) verify _wrong_steps experiments _site _summary
 
 help: ## List what make can do
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-site: $(INSTALLED) ## Build the site into site/, after verifying and measuring what changed
+site: $(INSTALLED) ## Build the site, after verifying and measuring what changed (OFFLINE=1: to read from files)
 	@$(MAKE) $(GO_ON) verify _wrong_steps experiments _site
 
 test: $(INSTALLED) ## Run the tests, after verifying and measuring what changed (ARGS="-k kaiming")
@@ -59,6 +60,12 @@ mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail?
 experiments: $(INSTALLED) ## Run the experiments that changed since their last result
 	@$(PY) -m experiments --changed
 
+site-check: site ## Look at every page of the site in Chromium, light and dark, desk and phone (some minutes)
+	@$(PY) -m docs.check
+
+pdf: site ## Print the whole site into one file, for reading offline
+	@$(PY) -m docs.pdf
+
 serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machine only
 	@echo "http://127.0.0.1:$(PORT), until Ctrl-C"
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory site
@@ -84,7 +91,7 @@ row: $(INSTALLED) ## Write the stubs of a new row: make row ROW=init/lsuv PAPER=
 	@$(PY) -m docs.row "$$ROW" "$$PAPER"
 
 clean: ## Remove results, site and caches
-	rm -rf results site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf results site site-offline .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 distclean: clean ## Remove what was installed, too
 	rm -rf .venv .cache
@@ -100,5 +107,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(BUILT): $(INSTALLED) mkdocs.yml $(SITE_SOURCES)
 	@rm -f $@
-	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(if $(OFFLINE),OFFLINE=true) $(PY) -m mkdocs build --strict --site-dir $(SITE)
 	@touch $@

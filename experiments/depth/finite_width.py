@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from experiments.depth import _four_fans
 from experiments.figures import Picture
 from experiments.mutants import Mutant
 from experiments.settings import Unusable, at_least, check_widths
@@ -170,7 +171,9 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
         ),
         ("relative standard error of a mean over them", math.sqrt((second - 1) / len(squares))),
     ]
-    return {"fan.csv": fan, "last.csv": pd.DataFrame(rows, columns=["quantity", "measured"])}
+    last_layer = pd.DataFrame(rows, columns=["quantity", "measured"])
+    front = _four_fans.table(fan, settings.width)
+    return {"fan.csv": fan, "last.csv": last_layer, "front.csv": front}
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
@@ -203,6 +206,19 @@ PICTURES = (
         wrong="If keeping the mean kept the signal, the bands would stay about the line of the mean.",
         alt="A fan that opens and falls with depth on a logarithmic scale, below the level line of the mean; "
         "jagged thin lines within it.",
+    ),
+    Picture(
+        _four_fans.draw,
+        name="front",
+        data="front.csv",
+        height=4.2,
+        caption="Four ways to draw the first weights of a ReLU network of width 64, and what is "
+        "left of a signal layer after layer. Bands hold 50 and 90 % of all networks, exactly in "
+        "law; thin lines are networks with real weights. Only Kaiming's keep the signal, on "
+        "average. Weights of another size tilt the same fan.",
+        wrong="If the gain did not matter, all four fans would lie on each other.",
+        alt="Four widening fans on a logarithmic scale from one point: one level, one rising when "
+        "weights are 10 % too large, two falling steeply for Xavier's and PyTorch's default.",
     ),
 )
 

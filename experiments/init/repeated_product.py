@@ -204,7 +204,10 @@ PRODUCT = "impl.init.repeated_product:repeated_product"
 
 def _std(change: Callable[[float], float]) -> Any:
     def make(right: Any) -> Any:
-        return lambda x, steps, std=1.0, **given: right(x, steps, change(std), **given)
+        def vectors(x: Any, steps: int, std: float = 1.0, **given: Any) -> Any:
+            return right(x, steps, change(std), **given)
+
+        return vectors
 
     return make
 
