@@ -189,7 +189,7 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     for name in runs.scales(settings.width):
         chosen = lesson[lesson["statistic"] == name]
         wide = chosen.pivot(index="step", columns="number", values="value") / 2 / math.log(10)
-        wide = wide.rename(columns=lambda number, name=name: f"{name}: run {number}")
+        wide.columns = [f"{name}: run {number}" for number in wide.columns]
         paths = paths.join(wide, on="step")
     found = {"paths.csv": paths, "overflow.csv": runs.overflow_table(samples, settings.width)}
     if settings.runs:

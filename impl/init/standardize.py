@@ -6,7 +6,7 @@ from torch import Tensor
 
 USES = (
     *("torch.Tensor.sum", "torch.Tensor.sub", "torch.Tensor.mul", "torch.Tensor.div"),
-    *("torch.Tensor.sqrt", "torch.Tensor.eq", "torch.Tensor.masked_fill"),
+    *("torch.Tensor.sqrt", "torch.Tensor.eq", "torch.Tensor.masked_fill", "torch.Tensor.__float__"),
 )
 
 
@@ -25,10 +25,9 @@ def mean_and_std(images: Tensor, per_pixel: bool = False) -> tuple[Tensor, Tenso
     mean = images.sum(axes) / count
     centred = images - mean
     std = ((centred * centred).sum(axes) / count).sqrt()
-    constant = std == 0
-    if not per_pixel and constant:
+    if not per_pixel and float(std) == 0:
         raise ValueError("all numbers are equal: there is no deviation to divide by")
-    return mean, std.masked_fill(constant, 1)
+    return mean, std.masked_fill(std == 0, 1)
 
 
 def standardize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from impl.init.standardize import mean_and_std, standardize, standardize_sets
 
 X = torch.rand(6, 4)
 EXAMPLES = {
-    "mean_and_std": lambda: mean_and_std(X, per_pixel=True),
+    "mean_and_std": lambda: (mean_and_std(X), mean_and_std(X, per_pixel=True)),
     "standardize": lambda: standardize(X, X[0], X[1]),
     "standardize_sets": lambda: standardize_sets(X, X),
 }
