@@ -77,9 +77,8 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
             product = matmul.matmul(a, b)
             rows.append(("mean square", "", terms, number, float(product.square().mean())))
     samples = pd.DataFrame(rows, columns=["statistic", "input", "terms", "number", "value"])
-    times, limits = ladder.measure(settings.squares, settings.rounds, settings.seed), {}
-    if settings.rounds:
-        limits = ladder.limits(settings.rounds)
+    times = ladder.measure(settings.squares, settings.rounds, settings.seed)
+    limits = ladder.limits(settings.rounds) if settings.rounds else {}
     samples.attrs = {"times": times.to_dict("records"), "limits": limits}
     return samples
 
@@ -239,10 +238,7 @@ MUTANTS = (
         lambda right: lambda a, b: right(b.T.contiguous(), a.T.contiguous()),
     ),
     Mutant(
-        "wrong index",
-        "rows upside down",
-        f"{RUNG}elementwise",
-        lambda right: lambda a, b: right(a.flip(0), b),
+        "wrong index", "rows reversed", f"{RUNG}elementwise", lambda r: lambda a, b: r(a.flip(0), b)
     ),
     Mutant(
         "wrong sum",

@@ -20,10 +20,10 @@ from experiments.settings import Unusable
 from experiments.statistics import judge
 from impl.init.standardize import mean_and_std, standardize, standardize_sets
 
-X = torch.rand(6, 4)
+X, MEAN, STD = torch.rand(6, 4), torch.rand(4), torch.ones(4)
 EXAMPLES = {
     "mean_and_std": lambda: (mean_and_std(X), mean_and_std(X, per_pixel=True)),
-    "standardize": lambda: standardize(X, X[0], X[1]),
+    "standardize": lambda: standardize(X, MEAN, STD),
     "standardize_sets": lambda: standardize_sets(X, X),
 }
 FEW = Settings(splits=100, images=200, validation=50, draws=50)
