@@ -51,7 +51,8 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("torch.Tensor.div", "torch.Tensor.eq", "torch.Tensor.masked_fill"),
     ),
     ("init/relu", "leaky_relu_loops", ("torch.Tensor.clamp_min", "torch.Tensor.clamp_max")),
-    ("tensors/einsum", "einsum_loops", ("torch.Tensor.matmul", "torch.functional.einsum")),
+    ("tensors/matmul", "matmul_loops", ("torch.Tensor.matmul",)),
+    ("tensors/einsum", "einsum_loops", ("torch.functional.einsum",)),
     ("backprop/loss", "mse_loss_loops", ("torch.Tensor.sub",)),
     ("backprop/chain_rule", "relu_gradient_loops", ("torch.Tensor.le", "torch.where")),
     (
