@@ -35,7 +35,8 @@ FREE = frozenset(
         f"torch.Tensor.{name}"
         for name in ("T", "as_strided", "flatten", "imag", "real", "reshape", "squeeze")
     }
-    | {"torch.Tensor.item", "torch.Tensor.__float__", "torch.empty_like"}
+    | {"torch.Tensor.item", "torch.Tensor.__float__", "torch.Tensor.tolist"}
+    | {"torch.empty_like", "torch.arange"}
 )
 
 # In the order of the rebuild: (module, its function in plain Python, what is earned by that).
@@ -51,7 +52,7 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 # No row has rebuilt these yet. A row that does moves them to EARNED.
 ON_LOAN = frozenset(
-    {f"torch.Tensor.{name}" for name in ("sub", "div")}
+    {f"torch.Tensor.{name}" for name in ("sub", "div", "exp", "log", "amax")}
     | {"torch.Tensor.eq", "torch.Tensor.le", "torch.Tensor.masked_fill", "torch.where"}
 )
 
