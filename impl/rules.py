@@ -18,10 +18,11 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 # To ask for a tensor's form or to switch gradients off computes nothing: nobody need declare these.
 FORM = frozenset(
-    {f"torch.Tensor.{name}" for name in ("shape", "dtype", "dim", "numel", "is_complex")}
+    {f"torch.Tensor.{name}" for name in ("shape", "dtype", "device", "dim", "numel")}
     | {
         "torch.Tensor.stride",
         "torch.Tensor.storage_offset",
+        "torch.Tensor.is_complex",
         "torch.Tensor.is_floating_point",
         "torch._C._set_grad_enabled",
     }

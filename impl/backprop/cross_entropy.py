@@ -42,7 +42,7 @@ def cross_entropy_gradient(output: Tensor, target: Tensor) -> Tensor:
     gradient = softmax(output)
     others = gradient.clone()
     others[places] = 0  # p - 1 at the target is minus the others: their sum does not cancel
-    gradient[places] = -others.sum(-1)
+    gradient[places] = -1 * others.sum(-1)
     return gradient / target.numel()
 
 
