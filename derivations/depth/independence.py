@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Product, Subs, Sum, cos, erfc, exp, pi, sqrt
+from sympy import Product, Subs, Sum
 
-from derivations.expectation import GaussianMean, Independent, Mean, Normal, Signs
+from derivations.depth._breaks import BREAKS, grown
+from derivations.expectation import GaussianMean, Mean, Normal, Signs
 from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step, induction
 
-units, depth, layer, inputs, outputs = symbols("hanin2018", "units depth layer inputs outputs")
-batch, variance, threshold, angle = symbols("hanin2018", "batch variance threshold angle")
-of_square, of_trace = symbols("hanin2018", "trace_of_square square_of_trace")
-square, paired, differs, gap = (
-    sp.Function(name, positive=True)
-    for name in ("squared_gradient", "pair_sum", "pair_difference", "gap")
-)
+units, depth, layer, inputs, variance = symbols("hanin2018", "units depth layer inputs variance")
+square = sp.Function("squared_gradient", positive=True)
 
 i = sp.Symbol("i", integer=True, positive=True)
-z, phi, one = sp.symbols("z phi one", real=True)
-a, b, c, g, h, s, t, u, xi = map(sp.IndexedBase, "a b c g h s t u xi".split())
-n, L, m = units, depth, outputs
+z, one = sp.symbols("z one", real=True)
+a, b, g, s, t, u, xi = map(sp.IndexedBase, ("a", "b", "g", "s", "t", "u", "xi"))
+n, L = units, depth
 
 SIZES = ((units, (1, 2, 3)),)
-COINS, CENTRED = Signs(xi), {1: 0, 2: variance}
 mask = (1 + xi[i] * t[i]) / 2
-NO_SIGN = "a fair sign has mean zero, so the term that is left out does not count"
-
-straight = 1 + (n - 1) / pi  # mean of f²/Q_L for a gradient of ones, over that of one unit
-ones = n / 2 * straight - (n / 2 * straight - one) * (1 - 2 / n) ** (L - 1)  # from one at the top
-grown, shrunk = (1 + 2 / inputs) * (1 + 5 / n) ** L, (1 - 1 / inputs) * (1 - 1 / n) ** L
-density = exp(-(z**2) / 2) / sqrt(2 * pi)
-active = 1 - erfc(threshold / sqrt(2)) / 2
-edge = threshold * exp(-(threshold**2) / 2) / sqrt(2 * pi)
+factor = Sum((1 + s[i]) * g[i] ** 2, (i, 1, n)) / n  # one layer's, with the coins (1 + s) / 2
 
 DERIVATION = Derivation(
     row="depth/independence",
@@ -40,67 +28,77 @@ DERIVATION = Derivation(
     papers=("hanin2018", "he2015"),
     section="abstract",
     claim="He et al. take the masks of the rectifiers for coins that are independent of the gradient. At every "
-    "width that is *exact* for one input, symmetric weights and a gradient from outside. A loss that looks at the output "
+    "width that is *exact* for one input, symmetric weights and a gradient from outside. A loss that "
+    "looks at the output "
     "breaks it.",
     lines=(
         Given(
             "symmetry",
-            "One input. The weights of different layers are independent, and their law does not change if the signs of "
-            "a row or a column are flipped. Biases are zero, or symmetric like the weights of their row. The gradient at the "
+            "One input. The weights of different layers are independent, and their law does not change "
+            "if the signs of "
+            "a row or a column are flipped. Biases are zero, or symmetric like the weights of their row. "
+            "The gradient at the "
             "output is independent of the network, and its signs may be flipped, too.",
             "he2015:§2.2",
         ),
         Given(
             "flipped",
-            "So a row of weights may be written as $\\xi_i V_i$ with a fresh fair sign $\\xi_i$. Let $t_i$ be the sign of "
+            "So a row of weights may be written as $\\xi_i V_i$ with a fresh fair sign $\\xi_i$. Let "
+            "$t_i$ be the sign of "
             "$V_i x$: the unit is active where $\\xi_i t_i = 1$, and its mask is $(1 + \\xi_i t_i)/2$.",
         ),
         Step(
             "masks_are_coins",
-            Mean(Product(1 + a[i] * mask, (i, 1, n)), COINS),
+            Mean(Product(1 + a[i] * mask, (i, 1, n)), Signs(xi)),
             Product(1 + a[i] / 2, (i, 1, n)),
             why="the mean of every product of masks, collected by the coefficients $a_i$: that of fair "
             "independent coins, whatever the $t_i$ are. So the masks tell nothing about $V$ and the layers below",
             ref="he2015:12",
             cases=SIZES,
+            same=(("lost term", 1, "a fair sign has mean zero"),),
         ),
         Step(
             "passes",
-            Mean(Sum(u[i] * mask * (xi[i] - t[i]), (i, 1, n)) ** 2, COINS, Signs(t)),
+            Mean(Sum(u[i] * mask * (xi[i] - t[i]), (i, 1, n)) ** 2, Signs(xi), Signs(t)),
             sp.S.Zero,
             why="where a mask is 1, $\\xi_i = t_i$: the gradient that goes on is $\\sum_i u_i m_i t_i V_i$. The "
             "coin $\\xi_i$ is used up",
             cases=SIZES,
-            same=(("variance ↔ second moment", 1, "the mean is zero"),),
+            same=(
+                ("variance ↔ second moment", 1, "the mean is zero"),
+                ("shifted bound", 3, "every term is zero by itself"),
+            ),
         ),
         Step(
             "absorbed",
-            Mean(
-                Product((1 + a[i] * s[i] * t[i]) * (1 + b[i] * t[i]), (i, 1, n)), Signs(s), Signs(t)
-            ),
-            Mean(Product((1 + a[i] * s[i]) * (1 + b[i] * t[i]), (i, 1, n)), Signs(s), Signs(t)),
-            why="what is left of the network in it, $t_i$, meets $u_i$, whose sign $s_i$ is fair: $s_i t_i$ "
-            "is a fair sign that knows nothing of $t_i$. So $t_i$ may be dropped. From the top down, layer by layer, all "
-            "masks become coins",
-            cases=SIZES,
+            Mean((1 + a[1] * s[1] * t[1]) * (1 + b[1] * t[1]), Signs(s), Signs(t)),
+            sp.S.One,
+            same=(("lost term", 2, "a fair sign has mean zero"),),
+            why="what is left of the layer's input, $t_i$, meets $u_i$, whose sign $s_i$ is fair: for every "
+            "$a$ and $b$ the mean is that of two independent fair signs, so $s_i t_i$ knows nothing of "
+            "$t_i$, which may "
+            "be dropped. From the top down, layer by layer, all masks become coins",
         ),
         Given(
             "gaussian",
-            "For the sizes below the weights are $\\mathcal N(0, 2/n)$, $n$ the fan-in, all layers have $n$ units, and "
-            "the input $n_0$. Given what comes from above, the entries of a gradient are then independent and normal.",
+            "For the sizes below the weights are $\\mathcal N(0, 2/n)$, $n$ the fan-in, all layers have "
+            "$n$ units, and "
+            "the input $n_0$. Given what comes from above, the entries of a gradient are then "
+            "independent and normal.",
             "he2015:10",
         ),
         Step(
             "layer",
-            Mean(Sum((1 + s[i]) * g[i] ** 2, (i, 1, n)) / n, Signs(s), Normal(g, sp.S.One)),
+            Mean(factor, Signs(s), Normal(g, sp.S.One)),
             sp.S.One,
+            same=(("lost term", 1, "a fair sign has mean zero"),),
             why="He's factor for one layer: exact",
             ref="he2015:14",
             cases=SIZES,
         ),
         Step(
             "layer_square",
-            Mean((Sum((1 + s[i]) * g[i] ** 2, (i, 1, n)) / n) ** 2, Signs(s), Normal(g, sp.S.One)),
+            Mean(factor**2, Signs(s), Normal(g, sp.S.One)),
             1 + 5 / n,
             why="the second moment of that factor: backwards as forwards",
             cases=SIZES,
@@ -111,6 +109,7 @@ DERIVATION = Derivation(
             closed=square(0) * Product(1 + 5 / n, (layer, 1, depth)),
             index=depth,
             start=0,
+            same_base=(("lost term", 2, "a product of no factors does not look at them"),),
             why="so $\\mathbb E[A_1^2]/\\mathbb E[A_1]^2 = (1 + 5/n)^L$ for a normal gradient at the output",
         ),
         Step(
@@ -118,21 +117,25 @@ DERIVATION = Derivation(
             Mean(g[1] ** 2 * Sum(g[i] ** 2, (i, 1, inputs)), Normal(g, variance))
             / (inputs * variance**2),
             1 + 2 / inputs,
-            why="the first break: the loss is $\\tfrac12 f^2$, so that the gradient is multiplied by the output $f$. "
-            "The gradient at the input is normal given those above, and $f$ is its part along the input: the two grow together",
+            why="the first break: the loss is $\\tfrac12 f^2$, so that the gradient is multiplied by the "
+            "output $f$. "
+            "The gradient at the input is normal given those above, and $f$ is its part along the input: "
+            "the two grow together",
             cases=((inputs, (1, 2, 3)),),
         ),
         Step(
             "loss",
             Subs(one * (1 + 5 / n) ** L, one, 1 + 2 / inputs),
             grown,
-            why="$\\mathbb E[f^2 \\Delta_0]$ over what independence says, $\\mathbb E[f^2]\\,\\mathbb E[\\Delta_0]$",
+            why="$\\mathbb E[f^2 \\Delta_0]$ over what independence says, $\\mathbb E[f^2]\\,\\mathbb "
+            "E[\\Delta_0]$",
         ),
         Step(
             "weights",
             Product(1 + 5 / n, (layer, 1, depth)),
             (1 + 5 / n) ** depth,
-            why="the gradient of $W_l$ has the squared length $f^2 A_l Q_{l-1}$. Given $A_l$ from above and $Q_{l-1}$ from "
+            why="the gradient of $W_l$ has the squared length $f^2 A_l Q_{l-1}$. Given $A_l$ from above "
+            "and $Q_{l-1}$ from "
             "below, $f$ is normal with variance $\\tfrac2n A_l Q_{l-1}$: layers above and below $l$ give a "
             "factor each, so the excess is the same for every layer",
         ),
@@ -142,190 +145,7 @@ DERIVATION = Derivation(
             3 * (1 + 5 / n) ** L,
             why="$\\mathbb E[f^4]/\\mathbb E[f^2]^2$: three for a normal number, the rest for its random variance",
         ),
-        Step(
-            "quadratic",
-            Mean(Sum(c[i] * g[i] ** 2, (i, 1, n)) ** 2, Normal(g, variance)),
-            variance**2 * (Sum(c[i], (i, 1, n)) ** 2 + 2 * Sum(c[i] ** 2, (i, 1, n))),
-            why="the second break: $m$ outputs, and the loss $\\tfrac12 |f|^2$. Then "
-            "$\\mathbb E|\\nabla|^2$ is the trace of a squared Gram matrix $C = M M^{\\mathsf T}$. For one row of weights and "
-            "the eigenvalues $c_i$ of the last $C$:",
-            cases=SIZES,
-        ),
-        Step(
-            "bilinear",
-            Mean(
-                Sum(c[i] * g[i] * h[i], (i, 1, n)) ** 2, *(Independent(e, CENTRED) for e in (g, h))
-            ),
-            variance**2 * Sum(c[i] ** 2, (i, 1, n)),
-            why="and for two rows",
-            cases=SIZES,
-            same=(("variance ↔ second moment", 1, "the mean is zero"),),
-        ),
-        Step(
-            "trace_of_square",
-            Subs(
-                variance**2 * (n / 2 * (of_trace + 2 * of_square) + n * (n - 1) / 4 * of_square),
-                variance,
-                2 / n,
-            ),
-            (1 + 3 / n) * of_square + 2 / n * of_trace,
-            why="$n$ rows, each kept by a fair coin: diagonal entries of the new $C$ with probability $\\tfrac12$, "
-            "the others with $\\tfrac14$. The trace of its square",
-        ),
-        Step(
-            "square_of_trace",
-            Subs(
-                variance**2 * (n / 2 * (of_trace + 2 * of_square) + n * (n - 1) / 4 * of_trace),
-                variance,
-                2 / n,
-            ),
-            (1 + 1 / n) * of_trace + 4 / n * of_square,
-            why="and the square of its trace",
-        ),
-        Step(
-            "pair_sum_factor",
-            (1 + 1 / n) * of_trace
-            + 4 / n * of_square
-            + 2 * ((1 + 3 / n) * of_square + 2 / n * of_trace),
-            (1 + 5 / n) * (of_trace + 2 * of_square),
-            why="one combination of the two keeps to itself",
-        ),
-        Step(
-            "pair_difference_factor",
-            (1 + 1 / n) * of_trace
-            + 4 / n * of_square
-            - ((1 + 3 / n) * of_square + 2 / n * of_trace),
-            (1 - 1 / n) * (of_trace - of_square),
-            why="and so does another, which *falls*",
-        ),
-        *induction(
-            "pair_sum",
-            recurrence=sp.Eq(paired(depth), (1 + 5 / n) * paired(depth - 1)),
-            closed=paired(0) * Product(1 + 5 / n, (layer, 1, depth)),
-            index=depth,
-            start=0,
-            why="it starts at $n_0^2 + 2 n_0$, the identity's",
-        ),
-        *induction(
-            "pair_difference",
-            recurrence=sp.Eq(differs(depth), (1 - 1 / n) * differs(depth - 1)),
-            closed=differs(0) * Product(1 - 1 / n, (layer, 1, depth)),
-            index=depth,
-            start=0,
-            why="it starts at $n_0^2 - n_0$",
-        ),
-        Step(
-            "many_outputs",
-            Subs(
-                of_trace + (m + 1) * of_square,
-                (of_trace, of_square),
-                ((grown + 2 * shrunk) / 3, (grown - shrunk) / 3),
-            ),
-            grown + (m - 1) / 3 * (grown - shrunk),
-            why="a readout of $m$ rows without masks multiplies by $m\\,[(\\operatorname{tr} C)^2 + (m + 1) "
-            "\\operatorname{tr} C^2]$. Over what independence says; one output gives *loss* again",
-        ),
-        Step(
-            "many_outputs_wide",
-            sp.Limit(grown + (n - 1) / 3 * (grown - shrunk), inputs, sp.oo).subs(depth, 1),
-            (1 + 5 / n) + (n - 1) / 3 * ((1 + 5 / n) - (1 - 1 / n)),
-            why="with as many outputs as units one layer makes about $3 = 1 + 2L$ of it, however wide the network",
-        ),
-        Given(
-            "alive",
-            "The third break: a gradient of ones at $x_L$, as `x.sum().backward()` sends back. It is not symmetric: "
-            "active units all pull the same way. We leave out that a layer is all zero (once in $2^n$).",
-        ),
-        Step(
-            "straight",
-            2
-            / n
-            * (
-                n * GaussianMean(sp.Max(0, z) ** 2, z, sp.S.One)
-                + n * (n - 1) * GaussianMean(sp.Max(0, z), z, sp.S.One) ** 2
-            ),
-            straight,
-            why="a gradient $\\delta_l$ has the part $f/|x_l|$ along $x_l$, as $\\delta_l \\cdot x_l = f = \\sum_i x_{L,i}$ "
-            "at every layer. Its mean square: $n$ squares, and $n(n-1)$ products of means that are not zero",
-        ),
-        Step(
-            "ones_factor",
-            n / 2 * straight - (straight + (1 - 2 / n) * square(layer)),
-            (1 - 2 / n) * (n / 2 * straight - square(layer)),
-            why="$x_l$ lies within the active units, so that part passes whole. Of the directions at "
-            "right angles to it, $n/2 - 1$ are within them on average, and have $\\tfrac2n A_l$ each. So the distance to "
-            "where it settles shrinks by one factor",
-        ),
-        *induction(
-            "ones_stack",
-            recurrence=sp.Eq(gap(depth), (1 - 2 / n) * gap(depth - 1)),
-            closed=gap(1) * Product(1 - 2 / n, (layer, 2, depth)),
-            index=depth,
-            start=1,
-            why="counted from the top, where half of the ones are left: $A = n/2$",
-        ),
-        Step(
-            "ones",
-            straight / inputs + 2 / n * (1 - 1 / inputs) * Subs(ones, one, n / 2),
-            straight / inputs
-            + (1 - 1 / inputs) * (straight - (straight - 1) * (1 - 2 / n) ** (L - 1)),
-            why="the input has one direction along it and $n_0 - 1$ others; over what independence says",
-        ),
-        Step(
-            "ones_wide",
-            sp.Limit(
-                straight / n + (1 - 1 / n) * (straight - (straight - 1) * (1 - 2 / n)), n, sp.oo
-            ),
-            1 + 3 / pi,
-            why="two layers, infinitely wide; each further one adds $2/\\pi$: $1 + (2L - 1)/\\pi$",
-        ),
-        Given(
-            "constant",
-            "The fourth break: the same bias for all units, $\\beta$ standard deviations of what it is added to. A unit is active "
-            "if a standard normal $z$ is above $-\\beta$. One layer, and an independent gradient above it. For more "
-            "layers we know no exact formula.",
-        ),
-        Step(
-            "active",
-            sp.Integral(density, (z, -threshold, sp.oo)),
-            active,
-            why="no fair coin any more",
-        ),
-        Step(
-            "active_square",
-            sp.Integral(z**2 * density, (z, -threshold, sp.oo)),
-            active - edge,
-            why="and the weights along the input know of it",
-        ),
-        Step(
-            "constant_bias",
-            2 / inputs * (active - edge + (inputs - 1) * active),
-            2 * active - 2 / inputs * edge,
-            why="one direction along the input, $n_0 - 1$ others; over what independence says",
-        ),
-        Given(
-            "summed",
-            "The fifth break: gradients of $W_1$ added up over a batch of $B$ inputs of one length, every two of them at the angle "
-            "$\\theta$, under one symmetric readout.",
-        ),
-        Step(
-            "both_active",
-            sp.Integral(1 / (2 * pi), (phi, angle - pi / 2, pi / 2)),
-            (pi - angle) / (2 * pi),
-            why="two inputs see a row of weights through its direction in their plane, which is uniform: each is "
-            "active for half of the circle, and both where the halves overlap",
-        ),
-        Step(
-            "batch",
-            Subs(
-                (batch / 2 + batch * (batch - 1) * one * cos(angle)) / (batch / 2),
-                one,
-                (pi - angle) / (2 * pi),
-            ),
-            1 + (batch - 1) * cos(angle) * (pi - angle) / pi,
-            why="$B$ squares and $B(B-1)$ products $(u \\cdot u')(x \\cdot x')$ over the squares alone. If each input "
-            "had a readout of its own, the products would vanish",
-        ),
+        *BREAKS,
     ),
     predictions=(
         Prediction("kept", "layer", "Mean of one layer's factor, for a gradient from outside."),

@@ -16,7 +16,7 @@ from impl.init import kaiming
 if TYPE_CHECKING:
     from experiments.depth.independence import Settings
 
-TOGETHER = 250  # networks side by side
+TOGETHER = 100  # networks side by side
 BATCH, ANGLE = 4, math.pi / 3  # inputs whose gradients are added, and the angle of every two
 
 Found = dict[str, Tensor]

@@ -54,7 +54,8 @@ class Settings:
         spread = 5 * self.depth / self.width
         if spread > LARGEST_SPREAD:
             raise Unusable(
-                f"depth / width is too large: 5 · {self.depth} / {self.width} = {spread:.2g} > {LARGEST_SPREAD:g}, so that a "
+                f"depth / width is too large: 5 · {self.depth} / {self.width} = {spread:.2g} > "
+                f"{LARGEST_SPREAD:g}, so that a "
                 "few networks make up the mean; take wider layers (or test logarithms: depth/finite_width)"
             )
 
@@ -116,15 +117,15 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
 
     theory = expected(settings)
     return [
-        mean_value(samples[name], float(theory[name]), statistic=name, order=_order(name, settings))
-        for name in samples
+        mean_value(
+            samples[name],
+            float(prediction),
+            statistic=name,
+            order=2 * settings.depth if name == "outside, input" else 0,
+        )
+        for name, prediction in theory.items()
+        if name in samples
     ]
-
-
-def _order(name: str, settings: Settings) -> int:
-    """The power of the weights' deviation by which a statistic grows."""
-    passes = 1 if "bias" in name or "batch" in name else settings.depth
-    return 2 * passes if name == "outside, input" else 0
 
 
 SHOWN = {
@@ -168,11 +169,13 @@ PICTURES = (
         draw,
         data="breaks.csv",
         height=3.2,
-        caption="The gradient's mean square in ReLU networks of four layers of 64 units, over what He's assumption says. "
+        caption="The gradient's mean square in ReLU networks of four layers of 64 units, over what He's "
+        "assumption says. "
         "Bars are derived, dots measured, with three standard errors. A gradient from outside keeps to it "
         "exactly; one that knows of the network does not.",
         wrong="If masks and gradients were independent, all dots would lie on the line at 1.",
-        alt="Seven rows. Two dots lie at 1; those of a constant bias, a summed batch, a loss of one and of ten outputs, "
+        alt="Seven rows. Two dots lie at 1; those of a constant bias, a summed batch, a loss of one and "
+        "of ten outputs, "
         "and of a gradient of ones lie at 1.3, 2, 1.4, 3 and 3.4, each at the end of its bar.",
     ),
 )
@@ -181,7 +184,7 @@ CODE = "impl.depth.independence:"
 MUTANTS = (
     *wrong_weights("impl.init.kaiming:kaiming_normal_"),
     Mutant("wrong mask", "flipped", f"{CODE}active", lambda right: lambda x: right(x) == 0),
-    Mutant("wrong mask", "none", f"{CODE}active", lambda _: lambda x: x == x),  # noqa: PLR0124
+    Mutant("wrong mask", "none", f"{CODE}active", lambda _: lambda x: x == x),
     Mutant("wrong mask", "coins", f"{CODE}active", lambda _: _coins),
     Mutant(
         "off by one layer",
@@ -218,7 +221,8 @@ def _coins(x: Tensor) -> Tensor:
 
 BLIND = (
     "Narrow and deep networks, in which a few make up the mean: settings with 5 L / n > 1 are refused.",
-    "More than one layer under a constant bias, and the lower layers' gradients of a batch: there we know no exact formula.",
+    "More than one layer under a constant bias, and the lower layers' gradients of a batch: there we "
+    "know no exact formula.",
 )
 
 if __name__ == "__main__":

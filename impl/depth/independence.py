@@ -13,7 +13,7 @@ from impl.backprop.chain_rule import relu
 
 USES = (
     *("torch.Tensor.matmul", "torch.Tensor.mul", "torch.Tensor.add", "torch.Tensor.sum"),
-    *("torch.Tensor.__getitem__", "torch.Tensor.gt"),
+    *("torch.Tensor.__getitem__", "torch.Tensor.gt", "torch.Tensor.mT"),
 )
 
 
