@@ -37,8 +37,6 @@ BREAKS: tuple[Given | Step, ...] = (
         "quadratic",
         Mean(Sum(c[i] * g[i] ** 2, (i, 1, n)) ** 2, Normal(g, variance)),
         variance**2 * (Sum(c[i], (i, 1, n)) ** 2 + 2 * Sum(c[i] ** 2, (i, 1, n))),
-        same_base=(("lost term", 2, "a product of no factors does not look at them"),),
-        same_base=(("lost term", 2, "a product of no factors does not look at them"),),
         why="the second break: $m$ outputs, and the loss $\\tfrac12 |f|^2$. Then "
         "$\\mathbb E|\\nabla|^2$ is the trace of a squared Gram matrix $C = M M^{\\mathsf T}$. For one "
         "row of weights and "
@@ -94,6 +92,7 @@ BREAKS: tuple[Given | Step, ...] = (
         closed=paired(0) * Product(1 + 5 / n, (layer, 1, depth)),
         index=depth,
         start=0,
+        same_base=(("lost term", 2, "a product of no factors does not look at them"),),
         why="it starts at $n_0^2 + 2 n_0$, the identity's",
     ),
     *induction(
@@ -102,6 +101,7 @@ BREAKS: tuple[Given | Step, ...] = (
         closed=differs(0) * Product(1 - 1 / n, (layer, 1, depth)),
         index=depth,
         start=0,
+        same_base=(("lost term", 2, "a product of no factors does not look at them"),),
         why="it starts at $n_0^2 - n_0$",
     ),
     Step(
