@@ -116,10 +116,11 @@ BREAKS: tuple[Given | Step, ...] = (
         "\\operatorname{tr} C^2]$. Over what independence says; one output gives *loss* again",
     ),
     Step(
-        "many_outputs_wide",
-        sp.Limit(grown + (n - 1) / 3 * (grown - shrunk), inputs, sp.oo).subs(depth, 1),
-        (1 + 5 / n) + (n - 1) / 3 * ((1 + 5 / n) - (1 - 1 / n)),
-        why="with as many outputs as units one layer makes about $3 = 1 + 2L$ of it, however wide the network",
+        "many_outputs_square",
+        Subs(grown + (n - 1) / 3 * (grown - shrunk), (inputs, depth), (n, 1)),
+        4 + 7 / n + 7 / n**2,
+        why="one layer with as many inputs and outputs as units: four times He's, however wide the "
+        "network. Each further layer adds 2: $2(L + 1)$",
     ),
     Given(
         "alive",
@@ -164,10 +165,11 @@ BREAKS: tuple[Given | Step, ...] = (
         why="the input has one direction along it and $n_0 - 1$ others; over what independence says",
     ),
     Step(
-        "ones_wide",
-        sp.Limit(straight / n + (1 - 1 / n) * (straight - (straight - 1) * (1 - 2 / n)), n, sp.oo),
-        1 + 3 / pi,
-        why="two layers, infinitely wide; each further one adds $2/\\pi$: $1 + (2L - 1)/\\pi$",
+        "ones_square",
+        straight / n + (1 - 1 / n) * (straight - (straight - 1) * (1 - 2 / n)),
+        1 + (n - 1) / (pi * n) * (3 - 2 / n),
+        why="two layers of one width: $1 + 3/\\pi$ if they are infinitely wide. Each further one adds $2/\\pi$: "
+        "$1 + (2L - 1)/\\pi$",
     ),
     Given(
         "constant",

@@ -6,7 +6,7 @@ import sympy as sp
 from sympy import Product, Subs, Sum
 
 from derivations.depth._breaks import BREAKS, grown
-from derivations.expectation import GaussianMean, Mean, Normal, Signs
+from derivations.expectation import Mean, Normal, Signs
 from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step, induction
 
@@ -141,7 +141,7 @@ DERIVATION = Derivation(
         ),
         Step(
             "output_fourth",
-            GaussianMean(z**4, z, sp.S.One) * (1 + 5 / n) ** L,
+            Mean(z**4, Normal(z, sp.S.One)) * (1 + 5 / n) ** L,
             3 * (1 + 5 / n) ** L,
             why="$\\mathbb E[f^4]/\\mathbb E[f^2]^2$: three for a normal number, the rest for its random variance",
         ),
