@@ -126,9 +126,9 @@ PICTURE = Picture(
     draw,
     name="ten_thousand",
     height=5.0,
-    caption="One ReLU network of 10,000 layers of 256 units with Kaiming's weights, there and back. The band holds 99 % "
-    "of all networks as a whole, by their exact law.",
-    wrong="With weights 1 % too large the line would leave the band, upwards, after a few hundred layers.",
+    caption="One ReLU network of 10,000 layers of 256 units with Kaiming's weights, there and back. The "
+    "band holds 99 % of all networks as a whole, by their exact law.",
+    wrong="With weights 1 % too large the line would rise by nine powers of ten for every thousand layers.",
     alt="Two panels against the layer. In each, a jagged line runs within a band that opens and falls.",
 )
 

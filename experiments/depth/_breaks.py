@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
+from experiments.stack import random_stream
 from impl.depth import independence as impl
 from impl.init import kaiming
 
@@ -26,8 +27,8 @@ def one_block(settings: Settings, stream: Generator) -> dict[str, npt.NDArray[np
     """The statistics of networks that are drawn together, over what independence says: one number a network."""
     weights = networks(settings, stream)
     n, inputs = settings.width, settings.inputs
-    x = torch.randn(TOGETHER, 1, inputs, generator=stream)
-    x *= math.sqrt(inputs) / impl.squared_length(x)[..., None].sqrt()
+    x = torch.randn(inputs, generator=random_stream(settings.seed))  # one input for all networks
+    x = (x * math.sqrt(inputs) / impl.squared_length(x).sqrt()).expand(TOGETHER, 1, inputs)
     readout = torch.randn(TOGETHER, settings.outputs, n, generator=stream) / math.sqrt(n)
     signs = torch.randn(TOGETHER, 1, n, generator=stream).sign()
     coins = [torch.rand(TOGETHER, 1, n, generator=stream) < 0.5 for _ in weights]
