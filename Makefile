@@ -10,7 +10,7 @@ BUILT = $(SITE)/.built
 SOURCES = derivations docs experiments impl papers results
 SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
-.PHONY: all test verify doubt fuzz mutants experiments site site-check pdf serve lab bench lint format check row clean distclean help
+.PHONY: all test verify doubt fuzz kill mutants experiments site site-check pdf serve lab bench lint format check row clean distclean help
 .PHONY: _site _pytest _summary _wrong_steps
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -53,12 +53,16 @@ doubt: $(INSTALLED) ## Try wrong steps, wrong code and hostile files; count what
 fuzz: $(INSTALLED) ## Feed 100,000 damaged inputs to everything that reads (some minutes)
 	@$(PY) tests/test_fuzz.py
 
+kill: $(INSTALLED) ## Kill a sweep 60 times at random instants: does it end as if it never had been? (some minutes)
+	@$(PY) tests/kill_campaign.py
+
 mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? (two hours or more)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"
 	@$(PY) tests/mutation.py
 
-experiments: $(INSTALLED) ## Run the experiments that changed since their last result
+experiments: $(INSTALLED) ## Run the experiments that changed since their last result, and a small sweep
 	@$(PY) -m experiments --changed
+	@$(PY) -m experiments sweep depth/finite_width
 
 site-check: site ## Look at every page of the site in Chromium, light and dark, desk and phone (some minutes)
 	@$(PY) -m docs.check
@@ -73,8 +77,9 @@ serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machi
 lab: $(INSTALLED) ## Open JupyterLab, for this machine only, behind a token (as root: ARGS=--allow-root)
 	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(ARGS)
 
-bench: $(INSTALLED) ## Time our code against its peers, both in one run
+bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs
 	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks.sizing
 
 lint: $(INSTALLED) ## Check format, style and types
 	@$(PY) -m ruff format --check --quiet || { echo "error: make format mends this" >&2; exit 1; }

@@ -95,6 +95,13 @@ class PaperPrinter(LatexPrinter):
             return super()._print_Add(expr, order="rev-lex" if expr.has(sp.Pow) else None)
         return rf"{self._print_Rational(coefficient)}\, {self._factor(rest)}"
 
+    def _print_Derivative(self, expr: sp.Derivative) -> str:
+        """A product in brackets, as more factors may follow."""
+        whole, inner = super()._print_Derivative(expr), self._print(expr.expr)
+        if expr.expr.is_Mul and whole.endswith(inner):
+            return rf"{whole.removesuffix(inner)}\left({inner}\right)"
+        return str(whole)
+
     def _print_Rational(self, expr: sp.Rational) -> str:
         if expr.q == 1:
             return str(expr.p)

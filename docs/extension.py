@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps
+from docs import doubt, front, graph, maps, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -165,7 +165,9 @@ def _table(argument: str, up: str) -> str:
     path = ROOT / "results" / "experiments" / row / name
     with path.open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
-    columns = [c for c in COLUMNS if rows and c in rows[0]] or [*(rows[0] if rows else ())]
+    header = list(rows[0]) if rows else []
+    known = {"statistic", "lesson"} & set(header)  # such tables have more columns than a page shows
+    columns = [c for c in COLUMNS if c in header] if known else header
     head = (
         "| " + " | ".join(c.replace("_", " ") for c in columns) + " |\n|" + " --- |" * len(columns)
     )
@@ -219,4 +221,5 @@ RULES: dict[str, Callable[[str, str], str]] = {
     **front.RULES,
     **graph.RULES,
     **maps.RULES,
+    **sizing.RULES,
 }

@@ -38,10 +38,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
     for row in ROWS:
-        folder = ROOT / "results" / "experiments" / row
-        for path in sorted(p for p in folder.glob("*") if p.suffix in SHOWN):
-            target = f"results/{row}/{path.name}"
-            files.append(File.generated(config, target, abs_src_path=str(path)))
+        for folder, target in (("experiments", "results"), ("sweeps", "results/sweeps")):
+            there = (ROOT / "results" / folder / row).glob("*")
+            for path in sorted(p for p in there if p.suffix in SHOWN):
+                name = f"{target}/{row}/{path.name}"
+                files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 
 

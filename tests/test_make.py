@@ -20,7 +20,7 @@ from experiments.runner import load
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = (
     *("all", "test", "verify", "experiments", "site", "serve", "lab", "bench", "lint", "format"),
-    *("check", "row", "clean", "distclean", "help", "doubt", "fuzz", "mutants"),
+    *("check", "row", "clean", "distclean", "help", "doubt", "fuzz", "kill", "mutants"),
     *("site-check", "pdf"),
 )
 
