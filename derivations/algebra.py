@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+
+if TYPE_CHECKING:
+    from derivations.proof import Step
 
 
 def difference(lhs: sp.Basic, rhs: sp.Basic) -> sp.Basic | None:
@@ -21,6 +24,16 @@ def difference(lhs: sp.Basic, rhs: sp.Basic) -> sp.Basic | None:
         if gap == 0:
             return None
     return gap
+
+
+def sides(step: Step) -> tuple[sp.Basic, sp.Basic]:
+    """Both sides of a step, in symbols that are positive where it is claimed from one on (``Step.least``)."""
+    positive = {
+        symbol: sp.Symbol(symbol.name, integer=True, positive=True)
+        for symbol, least in step.least
+        if least > 0 and not symbol.is_positive
+    }
+    return step.lhs.xreplace(positive), step.rhs.xreplace(positive)
 
 
 def simplified(lhs: sp.Expr, rhs: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
@@ -41,7 +54,7 @@ def peel(expression: sp.Expr) -> sp.Expr:
     """Write products and sums that differ only in their upper bound with the smallest of these bounds."""
     groups: dict[tuple[Any, ...], list[sp.Expr]] = {}
     for node in expression.atoms(sp.Product, sp.Sum):
-        if len(node.limits) == 1:
+        if len(node.limits) == 1 and node.limits[0][2] != sp.oo:
             index, lower, upper = node.limits[0]
             term = upper.as_coeff_Add()[1]
             groups.setdefault((node.func, node.function, index, lower, term), []).append(node)

@@ -8,7 +8,7 @@ import mpmath as mp
 import sympy as sp
 
 from derivations import numeric
-from derivations.algebra import difference, simplified
+from derivations.algebra import difference, sides, simplified
 from derivations.points import OneSided, compare, gap, shown
 from derivations.proof import Derivation, DerivationError, Step, cases, check
 from derivations.rows import Refusal
@@ -67,7 +67,7 @@ def _case(sizes: dict[sp.Symbol, int], case: Step, seed: int, points: int) -> di
 
 def _differences(case: Step) -> list[dict[str, str]]:
     """What each way of simplifying leaves of left - right; of a matrix, its first entry that is not zero."""
-    left, right = case.lhs, case.rhs
+    left, right = sides(case)
     if isinstance(left, sp.MatrixBase) and isinstance(right, sp.MatrixBase):
         if left.shape != right.shape:
             return [{"way": "shapes", "left": f"{left.shape} and {right.shape}"}]

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import tyro
 
 from derivations import load, numeric
-from derivations.algebra import difference
+from derivations.algebra import difference, sides
 from derivations.points import OneSided, compare
 from derivations.proof import Step, cases
 from derivations.record import content_key, read_record, write_record
@@ -53,7 +53,7 @@ def numbers(step: Step) -> str:
 
 def algebra(step: Step) -> str:
     """What the symbolic road alone says of a step: ``rejected`` or ``accepted``."""
-    equal = all(difference(case.lhs, case.rhs) is None for _, case in cases(step))
+    equal = all(difference(*sides(case)) is None for _, case in cases(step))
     return "accepted" if equal else "rejected"
 
 

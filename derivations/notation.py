@@ -24,6 +24,7 @@ DEEPEST = 20  # brackets within brackets
 
 DOMAINS: dict[str, dict[str, bool]] = {
     "positive integer": {"integer": True, "positive": True},
+    "nonnegative integer": {"integer": True, "nonnegative": True},
     "integer": {"integer": True},
     "positive": {"positive": True},
     "nonnegative": {"nonnegative": True},

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import sympy as sp
 
 from derivations import numeric
-from derivations.algebra import difference
+from derivations.algebra import difference, sides
 from derivations.domains import within
 from derivations.points import OneSided, compare, gap, shown
 from derivations.vectorised import vectorised
@@ -170,7 +170,7 @@ def check(step: Step, *, row: str = "", seed: int = 0, points: int = 5) -> Check
     for _, case in cases(step):
         agreed, count = _check_numerically(case, where, seed, points)
         digits, used = min(digits, agreed), used + count
-        left_over = difference(case.lhs, case.rhs)
+        left_over = difference(*sides(case))
         if left_over is not None:
             undecided = undecided or f"algebra leaves lhs - rhs = {left_over}"
     for case in _beyond(step):
@@ -215,11 +215,11 @@ def cases(step: Step) -> Iterator[tuple[dict[sp.Symbol, int], Step]]:
 
 def refuse(step: Step, where: str) -> None:
     """Raises DerivationError for a step that says nothing, or that says it in a way that cannot be checked."""
-    sides = (step.lhs, step.rhs)
+    pair = (step.lhs, step.rhs)
     if not step.why.strip():
         raise DerivationError(f"{where}: a step needs a reason (why=...)")
-    if not all(isinstance(side, sp.Expr | sp.MatrixBase) for side in sides):
-        raise DerivationError(f"{where}: both sides must be numbers or matrices, got {sides}")
+    if not all(isinstance(side, sp.Expr | sp.MatrixBase) for side in pair):
+        raise DerivationError(f"{where}: both sides must be numbers or matrices, got {pair}")
     if step.lhs == step.rhs:
         raise DerivationError(
             f"{where}: vacuous, both sides are {step.rhs}; keep the left side unevaluated"

@@ -9,14 +9,19 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from derivations.cumulative import cumulative
+
 
 @lru_cache(maxsize=1024)
 def vectorised(arguments: tuple[sp.Symbol, ...], expression: sp.Basic) -> Callable[..., Any]:
     """A numpy function of ``arguments``; through mpmath where gammas would overflow a float, and for sums."""
     import numpy as np  # only predictions need it
 
+    if expression.has(sp.lowergamma):
+        return cumulative(arguments, expression)
     if not expression.has(sp.gamma, sp.polygamma, sp.Sum):
-        plain: Callable[..., Any] = sp.lambdify(arguments, expression, "numpy")
+        modules = ["scipy", "numpy"] if expression.has(sp.erf) else "numpy"
+        plain: Callable[..., Any] = sp.lambdify(arguments, expression, modules)
         return lambda *values: plain(*map(_real, values))
 
     exact = sp.lambdify(arguments, expression, "mpmath")

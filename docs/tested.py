@@ -14,8 +14,8 @@ COUNTS = ROOT / "docs" / "counts" / "tests.json"
 # Which tests try the machinery; a file impl/a/b.py has tests/a/test_impl_b.py and tests/a/test_b.py.
 MACHINERY = {
     "impl/rules.py": ("test_rules_of_the_game",),
-    "derivations/algebra.py": ("test_sceptic", "test_proof"),
-    "derivations/domains.py": ("test_domains", "test_sceptic"),
+    "derivations/algebra.py": ("test_two_roads", "test_sceptic", "test_proof"),
+    "derivations/domains.py": ("test_domains", "test_two_roads", "test_sceptic"),
     "derivations/expectation.py": ("test_two_roads", "test_sceptic", "test_proof"),
     "derivations/numeric.py": ("test_two_roads", "test_sceptic", "test_proof"),
     "derivations/outcomes.py": ("test_two_roads", "test_sceptic", "test_proof"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from random import Random
 
+import mpmath as mp
 import pytest
 import sympy as sp
 
-from derivations.domains import bounded
+from derivations.domains import bounded, within
 from derivations.notation import parse_note
 from derivations.points import draw
 from derivations.proof import DerivationError, Step, check
@@ -100,3 +101,35 @@ def test_a_note_declares_ranges() -> None:
     symbols = parse_note("me", note.encode()).symbols
     assert symbols["rho"].symbol == bounded("rho", -1, 1)
     assert symbols["n"].symbol == bounded("n", 2, integer=True)
+
+
+@pytest.mark.parametrize(
+    ("assumption", "inside", "outside"),
+    [
+        ("positive", (0.5,), (0, -1)),
+        ("nonnegative", (0, 1), (-0.5,)),
+        ("negative", (-0.5,), (0, 1)),
+        ("nonpositive", (0, -1), (0.5,)),
+        ("nonzero", (1, -1), (0,)),
+        ("integer", (0, 3, -2), (0.5,)),
+        ("real", (0, 0.5, -1), ()),
+    ],
+)
+def test_what_is_declared_decides_which_values_are_inside(
+    assumption: str, inside: tuple[float, ...], outside: tuple[float, ...]
+) -> None:
+    symbol = sp.Symbol("s", **{assumption: True})
+    assert all(within(symbol, mp.mpf(value)) for value in inside)
+    assert not any(within(symbol, mp.mpf(value)) for value in outside)
+    assert within(symbol, mp.mpf("-2.5"), between=True) is (
+        assumption in ("negative", "nonpositive", "nonzero", "integer", "real")
+    )
+
+
+def test_bounds_are_inside_and_nothing_beyond() -> None:
+    share, size = bounded("s", -1, 2), bounded("n", 2, 4, integer=True)
+    assert [within(share, mp.mpf(k)) for k in (-2, -1, 2, 3)] == [False, True, True, False]
+    assert [within(size, mp.mpf(k)) for k in (1, 2, 4, 5)] == [False, True, True, False]
+    large = bounded("l", 2, 99, integer=True)
+    drawn = {int(draw(large, Random(k), 1)) for k in range(300)}
+    assert drawn == set(range(2, 12))

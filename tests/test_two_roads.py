@@ -218,6 +218,36 @@ def test_a_random_law_has_what_is_declared_and_no_more(law: Law, atoms: int) -> 
         assert len(made) == (values if isinstance(law, Dependent) else values**2)
 
 
+def test_values_and_chances_of_a_law_are_spread() -> None:
+    """Both signs, and neither rare nor all alike: a law that is nearly a constant breaks no identity."""
+    free = Independent(w, {})
+    values, chances = [], []
+    for seed in range(200):
+        for chance, drawn in draw_outcomes(Symmetric(w, {}), [w[1]], lambda m: mp.mpf(1), seed):
+            values.append(float(drawn[w[1]]))
+            chances.append(float(chance))
+    assert len(values) == 200 * 6  # three values and their mirror images, unless asked otherwise
+    sizes = sorted(abs(value) for value in values)
+    assert 0.2 <= sizes[0] < 0.25 < 2.9 < sizes[-1] <= 3
+    assert {value > 0 for value in values} == {True, False}
+    assert 0.2 / 2.2 / 2 <= min(chances) < 0.07 < 0.3 < max(chances) <= 1 / 1.4 / 2
+    first = [
+        draw_outcomes(free, [w[1]], lambda m: mp.mpf(1), seed)[0][1][w[1]] for seed in range(60)
+    ]
+    assert 15 < sum(value > 0 for value in first) < 45
+
+
+def test_a_law_keeps_the_side_to_which_it_leans() -> None:
+    """Stretching and shifting leave the order of the values as it was."""
+    lean = draw_outcomes(Independent(w, {}), [w[1]], lambda m: mp.mpf(m), 3)
+    same = draw_outcomes(Independent(w, {1: 2}), [w[1]], lambda m: mp.mpf(int(m)), 3)
+    gaps = [b[1][w[1]] - a[1][w[1]] for a, b in zip(lean, same, strict=True)]
+    assert max(gaps) - min(gaps) < 1e-12  # a mean alone shifts
+    fitted = draw_outcomes(Independent(w, {1: 2, 2: 13}), [w[1]], lambda m: mp.mpf(int(m)), 3)
+    order = [sorted(range(3), key=lambda k: made[k][1][w[1]]) for made in (lean, fitted)]
+    assert order[0] == order[1]
+
+
 def test_a_law_with_a_third_moment_is_not_known() -> None:
     with pytest.raises(
         NotImplementedError, match=r"no finite law is known for the moments \[2, 3\]"
@@ -268,7 +298,9 @@ def test_points_respect_what_is_declared() -> None:
     for name in ("real", "nonzero"):  # both signs, in the first two points
         symbol = sp.Symbol(name, **kinds[name])
         assert all(draw(symbol, Random(k), 0) > 0 > draw(symbol, Random(k), 1) for k in range(9))
-    assert abs(complex(draw(sp.Symbol("any"), Random(1), 0)).imag) > 0.01
+    both = [complex(draw(sp.Symbol("any"), Random(k), 0)) for k in range(400)]
+    for parts in ([z.real for z in both], [z.imag for z in both]):
+        assert -3 <= min(parts) < -2.9 < 2.9 < max(parts) <= 3
 
 
 def test_places_are_equal_once_and_one_number_is_one() -> None:
@@ -278,6 +310,8 @@ def test_places_are_equal_once_and_one_number_is_one() -> None:
     assert first[3][i] == first[3][j]
     assert any(at[i] != at[j] for at in first)
     assert [k for k, at in enumerate(first) if 1 in (at[x], at[p])] == [3]
+    assert (first[3][x] == 1) != (first[3][p] == 1)
+    assert [found.seed for found in compare(step, seed=2)] == [2 * 1_000_003 + k for k in range(5)]
     assert first == [found.at for found in compare(step)]
     assert first != [found.at for found in compare(step, seed=1)]
     assert len(list(compare(step, points=8))) == 8

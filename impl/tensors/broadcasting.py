@@ -51,7 +51,7 @@ def broadcast_to(tensor: Tensor, shape: Sequence[int]) -> Tensor:
     missing = len(wanted) - len(given)
     sizes = zip(given, wanted[missing:], tensor.stride(), strict=True)
     strides = [0 if size == 1 != want else stride for size, want, stride in sizes]
-    return tensor.as_strided(wanted, [0] * missing + strides, tensor.storage_offset())
+    return tensor.as_strided(wanted, [0] * missing + strides)
 
 
 def unbroadcast(gradient: Tensor, shape: Sequence[int]) -> Tensor:
@@ -71,7 +71,7 @@ def unbroadcast(gradient: Tensor, shape: Sequence[int]) -> Tensor:
         axis for axis, size in enumerate(before) if size == 1 != given[axis] or axis < missing
     ]
     if stretched:  # the sum over no axis at all would be the sum over every one
-        gradient = gradient.sum(stretched, keepdim=True)
+        gradient = gradient.sum(stretched)
     return gradient.reshape(wanted)
 
 

@@ -93,7 +93,7 @@ def _diagonals(operand: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
     shape = [operand.shape[labels.index(label)] for label in once]
     steps = list(zip(labels, operand.stride(), strict=True))
     strides = [sum(step for name, step in steps if name == label) for label in once]
-    return operand.as_strided(shape, strides, operand.storage_offset()), once
+    return operand.as_strided(shape, strides), once
 
 
 def _aligned(
@@ -107,7 +107,7 @@ def _aligned(
         whole = sizes[place] if sizes is not None and size == 1 else size
         shape.append(whole)
         strides.append(stride if whole == size else 0)
-    return tensor.as_strided(shape, strides, tensor.storage_offset())
+    return tensor.as_strided(shape, strides)
 
 
 def _summed(tensor: Tensor, labels: Labels, needed: set[Label]) -> tuple[Tensor, Labels]:
