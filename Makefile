@@ -60,8 +60,9 @@ mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail?
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"
 	@$(PY) tests/mutation.py
 
-experiments: $(INSTALLED) ## Run the experiments that changed since their last result
+experiments: $(INSTALLED) ## Run the experiments that changed since their last result, and a small sweep
 	@$(PY) -m experiments --changed
+	@$(PY) -m experiments sweep depth/finite_width
 
 site-check: site ## Look at every page of the site in Chromium, light and dark, desk and phone (some minutes)
 	@$(PY) -m docs.check

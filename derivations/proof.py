@@ -160,8 +160,9 @@ def _vectorised(arguments: list[sp.Symbol], expression: sp.Basic) -> Callable[..
     """A numpy function of ``arguments``; through mpmath where gammas would overflow a float, and for sums."""
     if expression.has(sp.lowergamma):
         return cumulative(arguments, expression)
-    if not expression.has(sp.gamma, sp.polygamma, sp.erf, sp.Sum):
-        function: Callable[..., Any] = sp.lambdify(arguments, expression, "numpy")
+    if not expression.has(sp.gamma, sp.polygamma, sp.Sum):
+        modules = ["scipy", "numpy"] if expression.has(sp.erf) else "numpy"
+        function: Callable[..., Any] = sp.lambdify(arguments, expression, modules)
         return function
     import numpy as np  # only predictions need it
 

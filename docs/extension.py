@@ -160,7 +160,7 @@ COLUMNS = (
 
 
 def _table(argument: str, up: str) -> str:
-    """A result table; with ``all``, only the rows that pool the layers."""
+    """A result table, of the columns that readers know, or else of all; with ``all``, only what pools the layers."""
     row, name, *only = argument.split()
     path = ROOT / "results" / "experiments" / row / name
     with path.open(encoding="utf-8", newline="") as file:

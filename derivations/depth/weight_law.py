@@ -17,7 +17,7 @@ from derivations.expectation import (
 from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step
 
-units, inputs, depth, layer = symbols("hanin2018", "units inputs depth layer")
+units, inputs, depth, layer = symbols("hanin2018", "units layer_inputs depth layer")
 deviation, excess, concentration = symbols("hanin2018", "deviation excess concentration")
 preactivation_square, bound, cut, left = symbols("hanin2018", "preactivation_square bound cut left")
 
