@@ -31,8 +31,8 @@ DERIVATION = Derivation(
     title="Convolution as a matrix product",
     papers=("he2015",),
     section="2.2",
-    claim="A convolution is a product of matrices in two ways: the weights times windows laid out as columns, or a band of "
-    "shared weights and zeros times the image. Its gradients follow from either. A border of zeros "
+    claim="A convolution is a product of matrices in two ways: the weights times windows laid out as columns, or a "
+    "band of shared weights and zeros times the image. Its gradients follow from either. A border of zeros "
     "makes He's weights lose signal, at a rate that is known exactly.",
     lines=(
         Given(
@@ -89,10 +89,10 @@ DERIVATION = Derivation(
         ),
         Given(
             "signs",
-            "A ReLU halves the second moment exactly, at any number of channels: to flip a filter's sign flips its whole "
-            "output, so each response is symmetric. Responses at two positions share their filter and are not "
-            "independent, which a mean does not ask for. Backwards, from an independent cotangent that is white (uncorrelated "
-            "from place to place), it stays white on average: flipping a filter's sign leaves $w_t w_{t'}$ "
+            "A ReLU halves the second moment exactly, at any number of channels: to flip a filter's sign flips its "
+            "whole output, so each response is symmetric. Responses at two positions share their filter and are not "
+            "independent, which a mean does not ask for. Backwards, from an independent cotangent that is white "
+            "(uncorrelated from place to place), it stays white on average: flipping a filter's sign leaves $w_t w_{t'}$ "
             "alone and swaps the mask.",
             "he2015:§2.2",
         ),
@@ -114,8 +114,8 @@ DERIVATION = Derivation(
             "share",
             Subs(channels * weight_var / 2, weight_var, 2 / (kernel_size**2 * channels)),
             kernel_size**-2,
-            why="with He's variance a response is the mean of its window, zeros included. For $3 \\times 3$ the field of second "
-            "moments obeys $v_{l+1} = K v_l K$, with $K$ a third of the matrix with three diagonals of ones",
+            why="with He's variance a response is the mean of its window, zeros included. For $3 \\times 3$ the "
+            "field of second moments obeys $v_{l+1} = K v_l K$, with $K$ a third of the matrix with three diagonals of ones",
             ref="he2015:10",
         ),
         Step(

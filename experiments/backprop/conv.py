@@ -200,8 +200,8 @@ PICTURES = (
         name="matrices",
         data="matrices.csv",
         height=3.4,
-        caption="A 3 × 3 kernel on a 4 × 4 image has four outputs. Above, each row is a window, times nine weights. Below, "
-        "each row holds the nine weights, at their window's pixels, and zeros (dots), times sixteen pixels.",
+        caption="A 3 × 3 kernel on a 4 × 4 image has four outputs. Above, each row is a window, times nine weights. "
+        "Below, each row holds the nine weights, at their window's pixels, and zeros (dots), times sixteen pixels.",
         wrong="If weights were not shared, the rows of the band would hold 36 different numbers.",
         alt="Two tables of four rows: numbers of pixels, and numbers of weights shifted from row to row among dots.",
     ),
@@ -245,7 +245,7 @@ MUTANTS = (
     Mutant("wrong gain", "Xavier's weights", f"{FIELDS}_weights", _scaled(0.5**0.5)),
     Mutant("shared weights", "one filter for all", f"{FIELDS}_weights",
            lambda right: lambda *given: right(*given)[:1, :1].expand(given[0], given[0], 3, 3)),
-    Mutant("wrong statistic", "an average over the last layer's half", f"{FIELDS}_mean_squares",
+    Mutant("wrong statistic", "a smaller power than the square", f"{FIELDS}_mean_squares",
            lambda right: lambda tensors: right([t.abs() ** 0.9 for t in tensors])),
 )  # fmt: skip
 
