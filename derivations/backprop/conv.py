@@ -92,8 +92,8 @@ DERIVATION = Derivation(
             "A ReLU halves the second moment exactly, at any number of channels: to flip a filter's sign flips its "
             "whole output, so each response is symmetric. Responses at two positions share their filter and are not "
             "independent, which a mean does not ask for. Backwards, from an independent cotangent that is white "
-            "(uncorrelated from place to place), it stays white on average: flipping a filter's sign leaves $w_t w_{t'}$ "
-            "alone and swaps the mask.",
+            "(uncorrelated from place to place), it stays white on average: flipping a filter's sign leaves "
+            "$w_t w_{t'}$ alone and swaps the mask.",
             "he2015:§2.2",
         ),
         Step(
@@ -115,7 +115,8 @@ DERIVATION = Derivation(
             Subs(channels * weight_var / 2, weight_var, 2 / (kernel_size**2 * channels)),
             kernel_size**-2,
             why="with He's variance a response is the mean of its window, zeros included. For $3 \\times 3$ the "
-            "field of second moments obeys $v_{l+1} = K v_l K$, with $K$ a third of the matrix with three diagonals of ones",
+            "field of second moments obeys $v_{l+1} = K v_l K$, with $K$ a third of the matrix with three "
+            "diagonals of ones",
             ref="he2015:10",
         ),
         Step(
