@@ -23,7 +23,7 @@ MAY_IMPORT = {  # besides the standard library and itself
     "impl": {"torch"},
     "experiments": {
         *("cycler", "derivations", "impl", "matplotlib", "mlxtend", "numpy", "pandas", "rich"),
-        *("scipy", "sklearn", "torch", "tyro"),
+        *("scipy", "sklearn", "threadpoolctl", "torch", "tyro"),
     },
 }
 UNSAFE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
