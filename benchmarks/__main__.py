@@ -24,13 +24,17 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional
 
+from benchmarks import memory
 from derivations import load
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
+from experiments import passes
 from experiments.final_law import FinalLaw
 from experiments.law import Law, constant, random_numbers, sample
 from experiments.law_inputs import LARGEST_BLOCK, sample_inputs
 from experiments.law_passes import BLOCK
+from experiments.weights import kaiming_weights
+from impl.backprop import linear
 from impl.backprop.layers import Linear, Model, ReLU
 from impl.init.kaiming import kaiming_normal_
 from impl.tensors.frobenius import frobenius_norm
@@ -88,7 +92,13 @@ def races(examples: int) -> list[Race]:
     ]
     for size in (5, 1024):
         found.append(norm_race(torch.randn(size, size)))
-    return [*found, *backward_races(examples), *law_races()]
+    return [
+        *found,
+        *backward_races(examples),
+        *linear_races(examples),
+        *law_races(),
+        *stack_races(),
+    ]
 
 
 def norm_race(matrix: torch.Tensor) -> Race:
@@ -123,6 +133,34 @@ def backward_races(examples: int) -> list[Race]:
         Race(name, f"{peer}, all gradients", by_hand, lambda: by_autograd(leaves[0], leaves)),
         Race(name, f"{peer}, not the input's", by_hand, lambda: by_autograd(x, leaves[1:])),
     ]
+
+
+def linear_races(examples: int) -> list[Race]:
+    """The gradients of the lesson's first layer in each of its ways, by hand and by autograd.
+
+    Outer products write down every product, 8 GB for 50,000 examples: a sixteenth of them will do.
+    """
+    ways = {
+        "outer products": (linear.linear_gradients_outer, max(1, examples // 16)),
+        "einsum": (linear.linear_gradients_einsum, examples),
+        "matrix products": (linear.linear_gradients, examples),
+    }
+    return [linear_race(name, way, count) for name, (way, count) in ways.items()]
+
+
+def linear_race(name: str, way: Callable[..., object], examples: int) -> Race:
+    """One way. Autograd's graph is made once, so that both go backwards alone."""
+    x, w, b = (
+        torch.randn(shape, requires_grad=True) for shape in ((examples, 784), (784, 50), (50,))
+    )
+    out, upstream = linear.linear(x, w, b), torch.randn(examples, 50)
+    given = (x.detach(), w.detach(), upstream)
+    return Race(
+        f"linear layer by {name}, {examples:,} × 784 → 50",
+        "torch.autograd, all gradients",
+        lambda: way(*given),
+        lambda: torch.autograd.grad(out, (x, w, b), upstream, retain_graph=True),
+    )
 
 
 def law_races() -> list[Race]:
@@ -212,6 +250,33 @@ def with_weights(width: int, depth: int, k: int, both: bool) -> None:
         gradient.square().mean(0)
 
 
+def stack_races(width: int = 1024, depth: int = 10) -> list[Race]:
+    """A deep ReLU stack with fresh weights, forwards: buffers that are used again, against a loop."""
+    stack = passes.Stack([width] * (depth + 1), kaiming_weights("normal").fill)
+    weights, stream = passes.Weights(stack, "cpu", twice=False), torch.Generator().manual_seed(0)
+
+    def ours(x: torch.Tensor) -> None:
+        signal, _ = passes.forwards(stack, weights, x, stream, remember=False)
+        signal.log_mean_squares()
+
+    def loop(x: torch.Tensor) -> None:
+        for _ in range(depth):
+            x = functional.relu(x @ (torch.randn(width, width) * math.sqrt(2 / width)).T)
+            x.square().mean(dim=1)
+
+    return [
+        Race(
+            f"real weights, a layer of {width}, batch {batch}",
+            "torch.randn and a loop over layers",
+            partial(ours, x),
+            partial(loop, x),
+            depth,
+            depth,
+        )
+        for batch, x in ((b, torch.randn(b, width)) for b in (1, 64))
+    ]
+
+
 def run(race: Race, rounds: int) -> Result:
     """Time both in turn, so that whatever slows the machine down slows down both."""
     ours, theirs = Timer(race.ours), Timer(race.theirs)
@@ -234,7 +299,9 @@ def verification() -> dict[str, float]:
     return seconds
 
 
-def show(results: list[Result], seconds: dict[str, float]) -> None:
+def show(
+    results: list[Result], seconds: dict[str, float], megabytes: dict[str, dict[int, float]]
+) -> None:
     """Print what was measured."""
     console = Console(highlight=False)
     table = Table("", "ours", "peer", "ratio", "quartiles", box=None)
@@ -243,6 +310,10 @@ def show(results: list[Result], seconds: dict[str, float]) -> None:
         spread = f"{result.low:.3g} – {result.high:.3g}"
         name = f"{result.name}\n[dim]{result.peer}[/]"
         table.add_row(name, *times, f"{result.ratio:.3g}", spread)
+    console.print(table)
+    table = Table("memory of a stack of width 1024, batch 64", "50 layers", "200", box=None)
+    for kind, found in megabytes.items():
+        table.add_row(kind, *(f"{value:.0f} MB" for value in found.values()))
     console.print(table)
     table = Table("verification", "seconds", box=None)
     for row, value in seconds.items():
@@ -259,13 +330,18 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     results = [run(race, options.rounds) for race in races(options.examples)]
+    megabytes = {
+        kind: {depth: memory.measured(kind, 1024, depth, 64) for depth in (50, 200)}
+        for kind in memory.KINDS
+    }
     seconds = verification()
-    show(results, seconds)
+    show(results, seconds, megabytes)
     numbers = {
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "threads": 1,
         "settings": {"rounds": options.rounds, "examples": options.examples},
         "races": [asdict(result) for result in results],
+        "memory": megabytes,
         "verification": seconds,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from experiments.losses import Loss
 from experiments.passes import Draw, FloatArray, Stack, Weights, backwards, forwards
 
 Track = Callable[..., Iterable[Any]]  # as rich.progress.track: (items, description=..., total=...)
@@ -38,7 +40,7 @@ class Trace:
 def run(
     stack: Stack,
     inputs: Draw,
-    cotangent: Draw | None,
+    cotangent: Draw | Loss | None,
     *,
     networks: int,
     seed: int,
@@ -48,28 +50,44 @@ def run(
     track: Track = lambda items, **_: items,
     description: str = "networks",
 ) -> Trace:
-    """Run ``networks`` stacks; without a ``cotangent`` (a gradient at x_L) forwards only.
+    """Run ``networks`` stacks; without a ``cotangent`` (a gradient at x_L, or a loss of it) forwards only.
 
     A single input may meet many cotangents. ``key`` sets the random streams of one use apart from
-    another's.
+    another's. Raises Unusable for numbers that cannot be held (see :mod:`experiments.passes`).
     """
     local = threading.local()
 
     def one(network: int) -> tuple[FloatArray, FloatArray]:
-        if not hasattr(local, "weights"):
-            local.weights = Weights(stack, device, twice=cotangent is not None)
         stream = random_stream(seed, *key, network, device=device)
         x = inputs(stack.widths[0], stream)
-        gradient = cotangent(stack.widths[-1], stream) if cotangent else None
-        logs, z = forwards(stack, local.weights, x, stream, remember=gradient is not None)
-        if gradient is None:
-            return logs, np.empty((0, len(x)))
-        return logs, backwards(stack, local.weights, gradient, z, stream)
+        top = _top(stack, cotangent, stream)
+        if not hasattr(local, "weights"):
+            count = len(x) if top is None else max(len(x), len(top))
+            local.weights = Weights(stack, device, twice=top is not None, count=count)
+        signal, memory = forwards(stack, local.weights, x, stream, remember=top is not None)
+        if top is None:
+            return signal.log_mean_squares(), np.empty((0, len(x)))
+        exponent = None
+        if isinstance(cotangent, Loss):
+            top, exponent = cotangent.gradient_at(signal, top)
+        back = backwards(stack, local.weights, top, memory, stream, exponent=exponent)
+        return signal.log_mean_squares(), back
 
-    with one_thread_each(), ThreadPoolExecutor(worker_count(workers, device)) as pool:
+    count = worker_count(workers, device)
+    # told again in every thread: torch's parallel loops do not ask what the main thread was told
+    with (
+        one_thread_each(),
+        ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
         results = pool.map(one, range(networks))
         pairs = list(track(results, description=description, total=networks))
     return Trace(np.stack([f for f, _ in pairs]), np.stack([b for _, b in pairs]))
+
+
+def _top(stack: Stack, cotangent: Draw | Loss | None, stream: torch.Generator) -> Tensor | None:
+    """What meets the output: the cotangent itself, or what a loss compares it with."""
+    draw = cotangent.targets if isinstance(cotangent, Loss) else cotangent
+    return draw(stack.widths[-1], stream) if draw else None
 
 
 def random_stream(seed: int, *key: int, device: str = "cpu") -> torch.Generator:

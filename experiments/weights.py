@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from derivations.init.kaiming import DERIVATION as KAIMING
 from derivations.init.xavier import DERIVATION as XAVIER
-from experiments.passes import Initialiser
+from experiments.passes import Bias, Initialiser
 from impl.init import kaiming, xavier
 
 
@@ -67,3 +67,20 @@ def normal_weights(deviation: float = 1.0) -> Weights:
         return weights.normal_(0.0, deviation, generator=stream)
 
     return Weights(fill, lambda fan_in, fan_out: deviation**2, normal=True)
+
+
+def normal_biases(deviation: float) -> Bias:
+    """Normal, and so symmetric: they do not break what the symmetry of weights gives."""
+    return lambda bias, fan_in, stream: bias.normal_(0.0, deviation, generator=stream)
+
+
+def constant_biases(value: float) -> Bias:
+    """All equal."""
+    return lambda bias, fan_in, stream: bias.fill_(value)
+
+
+def default_biases() -> Bias:
+    """Those of torch.nn.Linear: uniform up to 1/√fan_in."""
+    return lambda bias, fan_in, stream: bias.uniform_(
+        -(fan_in**-0.5), fan_in**-0.5, generator=stream
+    )

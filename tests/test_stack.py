@@ -100,12 +100,9 @@ def test_seeds_and_keys_give_other_numbers() -> None:
     assert len({random_stream(seed, 7).initial_seed() for seed in range(5)}) == 5
 
 
-def test_forwards_only_needs_one_buffer_a_shape_at_any_depth() -> None:
+def test_forwards_only_needs_one_buffer_at_any_depth() -> None:
     stack = Stack((10, *[20] * 1000), normal())
-    assert sorted(b.shape for b in Weights(stack, "cpu", twice=False).buffers.values()) == [
-        (20, 10),
-        (20, 20),
-    ]
+    assert [len(b) for b in Weights(stack, "cpu", twice=False).buffers] == [400]
 
 
 @pytest.mark.parametrize(("gain", "depth"), [(1e-3, 1_000), (1.0, 1_000), (1e3, 10_000)])
@@ -195,7 +192,7 @@ def test_a_key_sets_streams_apart_and_buffers_are_used_again(
         run(small, GAUSSIAN, None, networks=4, seed=0, key=(k,), workers=1) for k in (1, 2)
     )
     assert not np.array_equal(one.forward, other.forward)
-    assert [(a[1], k) for a, k in made] == [("cpu", {"twice": False})] * 2  # one for each run
+    assert [k["twice"] for _, k in made] == [False] * 2  # one for each run
 
 
 def test_each_vector_is_rescaled_by_itself() -> None:

@@ -10,7 +10,7 @@ from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step
 
 units, depth, layer, active = symbols("hanin2018", "units depth layer active")
-square, share, along, variance = symbols("hanin2018", "square share along variance")
+square, share, along, variance = symbols("hanin2018", "square share along sideways_variance")
 argument, inner_units = symbols("hanin2018", "argument inner_units")
 branch_scale, branch_std, readout_var = symbols("hanin2018", "branch_scale branch_std readout_var")
 across, factor = symbols("hanin2018", "across factor")

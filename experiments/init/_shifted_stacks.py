@@ -51,20 +51,20 @@ def fill(gain: float) -> Callable[..., Any]:
 
 
 def one_network(
-    stack: Stack, weights: Any, shift: float, start: float, stream: Any
+    stack: Stack, weights: passes.Weights, start: float, stream: Any
 ) -> list[tuple[str, int, float]]:
     """Statistic, layer and value: forwards and, for a Gaussian cotangent, backwards."""
     x = torch.randn(1, stack.widths[0], generator=stream)
     x *= math.sqrt(start) / x.square().mean().sqrt()
-    found, preactivations = [("mean square", 0, float(passes.mean_square(x)[0]))], []
-    for layer in range(1, stack.depth + 1):
-        z = x @ weights.draw(layer, stream).T
-        x = shifted_relu.shifted_relu(z, shift)
-        preactivations.append(z)
+    found = [("mean square", 0, float(passes.mean_square(x)[0]))]
+
+    def watch(layer: int, z: torch.Tensor, x: torch.Tensor) -> None:
         found.append(("mean square", layer, float(passes.mean_square(x)[0])))
         found.append(("mean", layer, float(x.double().mean())))
+
+    _, memory = passes.forwards(stack, weights, x, stream, remember=True, watch=watch)
     cotangent = torch.randn(1, stack.widths[-1], generator=stream)
-    logs = passes.backwards(stack, weights, cotangent, preactivations, stream)[:, 0]
+    logs = passes.backwards(stack, weights, cotangent, memory, stream)[:, 0]
     with np.errstate(invalid="ignore"):  # a gradient that has died; compare() deals with it
         ratios = np.exp2(logs[1:-1] - logs[2:])
     return found + [("gradient", layer, float(r)) for layer, r in enumerate(ratios, 2)]

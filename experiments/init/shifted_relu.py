@@ -65,6 +65,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     """Mean square and mean of every layer, the gradients' ratios, and the lesson's numbers."""
     import pandas as pd
 
+    from experiments.activations import shifted
     from experiments.init import _shifted_lesson as shifted_lesson
     from experiments.init._shifted_stacks import cases, fill, one_network
     from experiments.passes import Stack, Weights
@@ -73,12 +74,12 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     rows: list[tuple[str, str, int, int, float]] = []
     with one_thread_each():
         for number, (name, case) in enumerate(cases().items()):
-            stack = Stack(settings.widths, fill(case.gain))
+            stack = Stack(settings.widths, fill(case.gain), activation=shifted(case.shift))
             weights = Weights(stack, "cpu", twice=True)
             networks = settings.rivals if name == "plain" else settings.networks
             for network in track(range(networks), description=name):
                 stream = random_stream(settings.seed, number, network)
-                found = one_network(stack, weights, case.shift, settings.start, stream)
+                found = one_network(stack, weights, settings.start, stream)
                 rows += [(n, name, layer, network, v) for n, layer, v in found]
         columns = ["statistic", "input", "layer", "network", "measured"]
         samples = [pd.DataFrame(rows, columns=columns)]
