@@ -5,11 +5,12 @@ PORT = 8000
 
 PY = .venv/bin/python
 INSTALLED = .venv/installed
-BUILT = site/.built
+SITE = $(if $(OFFLINE),site-offline,site)
+BUILT = $(SITE)/.built
 SOURCES = derivations docs experiments impl papers results
 SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
-.PHONY: all test verify doubt fuzz mutants experiments site serve lab bench lint format check row clean distclean help
+.PHONY: all test verify doubt fuzz kill mutants experiments site site-check pdf serve lab bench lint format check row clean distclean help
 .PHONY: _site _pytest _summary _wrong_steps
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -21,9 +22,9 @@ all: $(INSTALLED) ## Install, verify every derivation, run every experiment, bui
 	@$(MAKE) $(GO_ON) verify _wrong_steps experiments _site _summary
 
 help: ## List what make can do
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-site: $(INSTALLED) ## Build the site into site/, after verifying and measuring what changed
+site: $(INSTALLED) ## Build the site, after verifying and measuring what changed (OFFLINE=1: to read from files)
 	@$(MAKE) $(GO_ON) verify _wrong_steps experiments _site
 
 test: $(INSTALLED) ## Run the tests, after verifying and measuring what changed (ARGS="-k kaiming")
@@ -52,12 +53,22 @@ doubt: $(INSTALLED) ## Try wrong steps, wrong code and hostile files; count what
 fuzz: $(INSTALLED) ## Feed 100,000 damaged inputs to everything that reads (some minutes)
 	@$(PY) tests/test_fuzz.py
 
+kill: $(INSTALLED) ## Kill a sweep 60 times at random instants: does it end as if it never had been? (some minutes)
+	@$(PY) tests/kill_campaign.py
+
 mutants: $(INSTALLED) ## Change our code, one place at a time: does a test fail? (two hours or more)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[mutants]"
 	@$(PY) tests/mutation.py
 
-experiments: $(INSTALLED) ## Run the experiments that changed since their last result
+experiments: $(INSTALLED) ## Run the experiments that changed since their last result, and a small sweep
 	@$(PY) -m experiments --changed
+	@$(PY) -m experiments sweep depth/finite_width
+
+site-check: site ## Look at every page of the site in Chromium, light and dark, desk and phone (some minutes)
+	@$(PY) -m docs.check
+
+pdf: site ## Print the whole site into one file, for reading offline
+	@$(PY) -m docs.pdf
 
 serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machine only
 	@echo "http://127.0.0.1:$(PORT), until Ctrl-C"
@@ -66,8 +77,9 @@ serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machi
 lab: $(INSTALLED) ## Open JupyterLab, for this machine only, behind a token (as root: ARGS=--allow-root)
 	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(ARGS)
 
-bench: $(INSTALLED) ## Time our code against its peers, both in one run
+bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs
 	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks.sizing
 
 lint: $(INSTALLED) ## Check format, style and types
 	@$(PY) -m ruff format --check --quiet || { echo "error: make format mends this" >&2; exit 1; }
@@ -84,7 +96,7 @@ row: $(INSTALLED) ## Write the stubs of a new row: make row ROW=init/lsuv PAPER=
 	@$(PY) -m docs.row "$$ROW" "$$PAPER"
 
 clean: ## Remove results, site and caches
-	rm -rf results site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf results site site-offline .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 distclean: clean ## Remove what was installed, too
 	rm -rf .venv .cache
@@ -100,5 +112,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(BUILT): $(INSTALLED) mkdocs.yml $(SITE_SOURCES)
 	@rm -f $@
-	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(if $(OFFLINE),OFFLINE=true) $(PY) -m mkdocs build --strict --site-dir $(SITE)
 	@touch $@

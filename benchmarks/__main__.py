@@ -29,8 +29,12 @@ from derivations import load
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
 from experiments import passes
-from experiments.law import BLOCK, Law, constant, sample
+from experiments.final_law import FinalLaw
+from experiments.law import Law, constant, random_numbers, sample
+from experiments.law_inputs import LARGEST_BLOCK, sample_inputs
+from experiments.law_passes import BLOCK
 from experiments.weights import kaiming_weights
+from impl.backprop import linear
 from impl.backprop.layers import Linear, Model, ReLU
 from impl.init.kaiming import kaiming_normal_
 from impl.tensors.frobenius import frobenius_norm
@@ -88,7 +92,13 @@ def races(examples: int) -> list[Race]:
     ]
     for size in (5, 1024):
         found.append(norm_race(torch.randn(size, size)))
-    return [*found, *backward_races(examples), *law_races(), *stack_races()]
+    return [
+        *found,
+        *backward_races(examples),
+        *linear_races(examples),
+        *law_races(),
+        *stack_races(),
+    ]
 
 
 def norm_race(matrix: torch.Tensor) -> Race:
@@ -125,35 +135,119 @@ def backward_races(examples: int) -> list[Race]:
     ]
 
 
-def law_races(width: int = 512, depth: int = 20) -> list[Race]:
-    """The norms of a deep ReLU stack, a layer of a network: drawn from their law, and with weights."""
-    law, several = Law(constant(width, depth), math.sqrt(2)), 4 * BLOCK
+def linear_races(examples: int) -> list[Race]:
+    """The gradients of the lesson's first layer in each of its ways, by hand and by autograd.
 
-    def drawn(both: bool) -> None:
-        sample(law, networks=several, seed=0, both=both, workers=1)
+    Outer products write down every product, 8 GB for 50,000 examples: a sixteenth of them will do.
+    """
+    ways = {
+        "outer products": (linear.linear_gradients_outer, max(1, examples // 16)),
+        "einsum": (linear.linear_gradients_einsum, examples),
+        "matrix products": (linear.linear_gradients, examples),
+    }
+    return [linear_race(name, way, count) for name, (way, count) in ways.items()]
 
-    def with_weights(both: bool) -> None:
-        x = signal = torch.randn(width, requires_grad=both)
-        for _ in range(depth):
-            weights = torch.randn(width, width) * math.sqrt(2 / width)
-            signal = functional.relu(weights @ signal)
-            signal.detach().square().mean()
-        if both:
-            (gradient,) = torch.autograd.grad(signal, x, torch.randn(width))
-            gradient.square().mean()
 
-    peer = "torch.randn and a loop over layers"
+def linear_race(name: str, way: Callable[..., object], examples: int) -> Race:
+    """One way. Autograd's graph is made once, so that both go backwards alone."""
+    x, w, b = (
+        torch.randn(shape, requires_grad=True) for shape in ((examples, 784), (784, 50), (50,))
+    )
+    out, upstream = linear.linear(x, w, b), torch.randn(examples, 50)
+    given = (x.detach(), w.detach(), upstream)
+    return Race(
+        f"linear layer by {name}, {examples:,} × 784 → 50",
+        "torch.autograd, all gradients",
+        lambda: way(*given),
+        lambda: torch.autograd.grad(out, (x, w, b), upstream, retain_graph=True),
+    )
+
+
+def law_races() -> list[Race]:
+    """Deep ReLU stacks, a layer of a network: drawn from their law, and with weights; and how that grows."""
+    found = [width_race(width, both) for width in (512, 1024) for both in (False, True)]
+    found += [inputs_race(512, k) for k in (2, 32)]
+    narrow, wide = (stacks(width, 20) for width in (512, 10**6))
+    shallow, deep = (stacks(512, depth) for depth in (20, 2000))
+    share = 4 * BLOCK
     return [
+        *found,
         Race(
-            f"norms {way}, a layer of {width}",
-            peer,
-            partial(drawn, both),
-            partial(with_weights, both),
-            several * depth,
-            depth,
-        )
-        for way, both in (("forwards", False), ("both ways", True))
+            "norms both ways, a layer of 10⁶ from its law",
+            "one of 512",
+            wide,
+            narrow,
+            share * 20,
+            share * 20,
+        ),
+        Race(
+            "norms both ways, one of 2,000 layers from its law",
+            "one of 20",
+            deep,
+            shallow,
+            share * 2000,
+            share * 20,
+        ),
+        last_layer_race(),
     ]
+
+
+def stacks(width: int, depth: int, both: bool = True) -> Callable[[], object]:
+    """Draws 4 blocks of networks; only the last layer is kept."""
+    law, count = Law(constant(width, depth), math.sqrt(2)), 4 * BLOCK
+    return lambda: sample(law, networks=count, seed=0, both=both, layers=(depth,), workers=1)
+
+
+def width_race(width: int, both: bool, depth: int = 20) -> Race:
+    """One input: a few random numbers a layer, against a notebook's loop with fresh weights."""
+    way = "both ways" if both else "forwards"
+    return Race(
+        f"norms {way}, a layer of {width}",
+        "torch.randn and a loop over layers",
+        stacks(width, depth, both),
+        partial(with_weights, width, depth, 1, both),
+        4 * BLOCK * depth,
+        depth,
+    )
+
+
+def inputs_race(width: int, k: int, depth: int = 10) -> Race:
+    """Several inputs of one network, both ways, with their tangent kernel."""
+    law, x = Law(constant(width, depth), math.sqrt(2)), torch.randn(k, width).numpy()
+    return Race(
+        f"{k} inputs both ways, a layer of {width}",
+        "torch.randn and a loop over layers",
+        lambda: sample_inputs(law, x, networks=LARGEST_BLOCK, seed=0, both=True, workers=1),
+        partial(with_weights, width, depth, k, True),
+        LARGEST_BLOCK * depth,
+        depth,
+    )
+
+
+def last_layer_race(depth: int = 1000) -> Race:
+    """A network's last layer: from its distribution function, and drawn layer by layer."""
+    law, count = Law(constant(512, depth), math.sqrt(2)), 4 * BLOCK
+    final = FinalLaw(law)
+    return Race(
+        f"layer {depth:,} of a network of width 512, from its law alone",
+        "drawn layer by layer",
+        lambda: final.draw(random_numbers(0), 16 * count),
+        stacks(512, depth, both=False),
+        16 * count,
+        count,
+    )
+
+
+def with_weights(width: int, depth: int, k: int, both: bool) -> None:
+    """What a notebook does: float32, fresh weights a layer, autograd back."""
+    x = signal = torch.randn(width, k, requires_grad=both)
+    for _ in range(depth):
+        weights = torch.randn(width, width) * math.sqrt(2 / width)
+        signal = functional.relu(weights @ signal)
+        signal.detach().square().mean(0)
+    if both:
+        (gradient,) = torch.autograd.grad(signal, x, torch.randn(width, k))
+        gradient.square().mean(0)
 
 
 def stack_races(width: int = 1024, depth: int = 10) -> list[Race]:

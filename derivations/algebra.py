@@ -41,7 +41,7 @@ def peel(expression: sp.Expr) -> sp.Expr:
     """Write products and sums that differ only in their upper bound with the smallest of these bounds."""
     groups: dict[tuple[Any, ...], list[sp.Expr]] = {}
     for node in expression.atoms(sp.Product, sp.Sum):
-        if len(node.limits) == 1:
+        if len(node.limits) == 1 and node.limits[0][2] != sp.oo:
             index, lower, upper = node.limits[0]
             term = upper.as_coeff_Add()[1]
             groups.setdefault((node.func, node.function, index, lower, term), []).append(node)

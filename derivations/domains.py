@@ -38,7 +38,8 @@ class Bounded(sp.Symbol):
             return mp.mpf(0)
         if self.high == sp.oo:
             return mp.mpf(self.low) + mp.mpf(10) ** mp.mpf(rng.uniform(-1.0, 0.7))
-        return mp.mpf(self.low) + (mp.mpf(self.high) - self.low) * mp.mpf(rng.uniform(0.01, 0.99))
+        width = mp.mpf((self.high - self.low).evalf(mp.mp.dps))  # mpmath does not read SymPy's π
+        return mp.mpf(self.low) + width * mp.mpf(rng.uniform(0.01, 0.99))
 
 
 def bounded(name: str, low: Any, high: Any = sp.oo, *, integer: bool = False) -> Bounded:

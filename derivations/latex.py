@@ -18,33 +18,55 @@ LAYER = re.compile(r"([_^])\{?[li]([+-]1)?(?![a-zA-Z])\}?")
 
 
 class PaperPrinter(LatexPrinter):
-    """Prints with the symbol tables of ``papers``; the first paper that has a symbol wins."""
+    r"""Prints with the symbol tables of ``papers``; the first paper that has a symbol wins.
 
-    def __init__(self, papers: tuple[str, ...]) -> None:
+    With ``links``, each symbol is ``\href{symbol:paper.name}{…}``: the site makes it a link to its meaning.
+    """
+
+    def __init__(self, papers: tuple[str, ...], *, links: bool = False) -> None:
         super().__init__({"fold_short_frac": False})
         self.entries: dict[str, Entry] = {}
+        self.homes: dict[str, str] = {}
         for key in reversed(papers):
             self.entries.update(read_paper(key).symbols)
+            self.homes.update(dict.fromkeys(read_paper(key).symbols, key))
         self.place = {name: i for i, name in enumerate(self.entries)}
+        self.links = links
+
+    def _linked(self, name: str, shown: str) -> str:
+        if not self.links or name not in self.homes:
+            return shown
+        return rf"\href{{symbol:{self.homes[name]}.{name}}}{{{shown}}}"
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
         entry = self.entries.get(expr.name)
-        return entry.latex if entry else super()._print_Symbol(expr, style)
+        if entry is None:
+            return super()._print_Symbol(expr, style)
+        return self._linked(expr.name, entry.latex)
 
     def _print_AppliedUndef(self, expr: AppliedUndef, exp: str | None = None) -> str:
         """A value of one layer: fan_in(L) is n_L; the table's subscript l gives way."""
         name = str(expr.func)
         entry = self.entries.get(name)
         index = expr.args[0]
-        layer = self._print(index)
+        layer = self._plainly(index)
         if entry and LAYER.search(entry.latex):
             # s^{i+1} at layer i = 0 is s^{1}; the index is printed as one sum
             shown = LAYER.sub(
-                lambda m: f"{m[1]}{{{self._print(index + int(m[2] or 0))}}}", entry.latex
+                lambda m: f"{m[1]}{{{self._plainly(index + int(m[2] or 0))}}}", entry.latex
             )
         else:
             shown = f"{entry.latex if entry else name}_{{{layer}}}"
+        shown = self._linked(name, shown)
         return shown if exp is None else rf"\left({shown}\right)^{{{exp}}}"
+
+    def _plainly(self, index: sp.Expr) -> str:
+        """An index without links of its own: no link may hold another."""
+        links, self.links = self.links, False
+        try:
+            return str(self._print(index))
+        finally:
+            self.links = links
 
     def _rank(self, factor: sp.Expr) -> tuple[int, int, Any]:
         names = {s.name for s in factor.free_symbols if isinstance(s, sp.Symbol)}
@@ -72,6 +94,13 @@ class PaperPrinter(LatexPrinter):
             # 1 + a^2, but l - 1
             return super()._print_Add(expr, order="rev-lex" if expr.has(sp.Pow) else None)
         return rf"{self._print_Rational(coefficient)}\, {self._factor(rest)}"
+
+    def _print_Derivative(self, expr: sp.Derivative) -> str:
+        """A product in brackets, as more factors may follow."""
+        whole, inner = super()._print_Derivative(expr), self._print(expr.expr)
+        if expr.expr.is_Mul and whole.endswith(inner):
+            return rf"{whole.removesuffix(inner)}\left({inner}\right)"
+        return str(whole)
 
     def _print_Rational(self, expr: sp.Rational) -> str:
         if expr.q == 1:
@@ -116,12 +145,13 @@ class PaperPrinter(LatexPrinter):
     def _print_Indexed(self, expr: sp.Indexed) -> str:
         entry = self.entries.get(str(expr.base))
         name = re.split("[_^]", entry.latex)[0] if entry else self._print(expr.base)
-        return f"{name}_{{{', '.join(self._print(i) for i in expr.indices)}}}"
+        shown = f"{name}_{{{', '.join(self._plainly(i) for i in expr.indices)}}}"
+        return self._linked(str(expr.base), shown)
 
 
-def equation(papers: tuple[str, ...], lhs: sp.Basic, rhs: sp.Basic) -> str:
+def equation(papers: tuple[str, ...], lhs: sp.Basic, rhs: sp.Basic, *, links: bool = False) -> str:
     """The LaTeX of one step; a solved equation reads ``equation ⟹ unknown = value``."""
-    printer = PaperPrinter(papers)
+    printer = PaperPrinter(papers, links=links)
     if isinstance(lhs, Root):
         left, number = _moved(lhs.equation)
         condition = f"{printer.doprint(left)} = {printer.doprint(number)}"

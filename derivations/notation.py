@@ -30,13 +30,14 @@ DOMAINS: dict[str, dict[str, bool]] = {
     "real": {"real": True},
     "correlation": {"real": True},  # between -1 and 1
     "probability": {"positive": True},  # between 0 and 1
+    "angle": {"positive": True},  # between 0 and π
 }
 # What the front matter may hold, where it holds it.
 FRONT: dict[str, type] = {"title": str, "authors": list, "year": int, "venue": str, "url": str}
 FRONT |= {"bibtex": str, "sections": dict, "symbols": dict, "equations": dict}
 WORDS = {str: "text", list: "a list", int: "a number", dict: "a table"}
 SAID = ("latex", "says")  # of an equation
-RANGES = {"correlation": (-1, 1), "probability": (0, 1)}
+RANGES = {"correlation": (-1, 1), "probability": (0, 1), "angle": (0, sp.pi)}
 
 
 class NotationError(Refusal):

@@ -54,10 +54,18 @@ def _single(
         return [(p, scale * x) for p, x in _gauss_hermite()]
     moments = _moments(law, value)
     weights, values = _probabilities(rng, atoms), [_real(rng) for _ in range(atoms)]
+    if isinstance(law, Symmetric) and set(moments) == {2, 4}:
+        return _three_points(moments[2], moments[4])
     if isinstance(law, Symmetric):
         weights = [w / 2 for w in weights for _ in range(2)]
         values = [side * v for v in values for side in (1, -1)]
     return list(zip(weights, _fit(weights, values, moments), strict=True))
+
+
+def _three_points(square: Number, fourth: Number) -> list[tuple[Number, Number]]:
+    """The only symmetric law on zero and two other points that has these moments, by Jensen fourth >= square²."""
+    share, size = square**2 / fourth, mp.sqrt(fourth / square)
+    return [(1 - share, mp.mpf(0)), (share / 2, size), (share / 2, -size)]
 
 
 def _joint(rng: Random, variables: Sequence[sp.Expr], moments: dict[int, Number]) -> list[Outcome]:

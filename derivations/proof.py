@@ -21,6 +21,7 @@ import sympy as sp
 
 from derivations import numeric
 from derivations.algebra import difference
+from derivations.cumulative import cumulative
 from derivations.points import compare
 
 Status = Literal["proved", "numeric only", "n ≤ 3", "assumed", "failed"]
@@ -157,8 +158,11 @@ class Derivation:
 
 def _vectorised(arguments: list[sp.Symbol], expression: sp.Basic) -> Callable[..., Any]:
     """A numpy function of ``arguments``; through mpmath where gammas would overflow a float, and for sums."""
+    if expression.has(sp.lowergamma):
+        return cumulative(arguments, expression)
     if not expression.has(sp.gamma, sp.polygamma, sp.Sum):
-        function: Callable[..., Any] = sp.lambdify(arguments, expression, "numpy")
+        modules = ["scipy", "numpy"] if expression.has(sp.erf) else "numpy"
+        function: Callable[..., Any] = sp.lambdify(arguments, expression, modules)
         return function
     import numpy as np  # only predictions need it
 

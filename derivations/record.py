@@ -23,6 +23,7 @@ from derivations.latex import PaperPrinter, equation
 from derivations.notation import PAPERS, read_paper
 from derivations.proof import Checked, Derivation, Given, Prediction, verify
 from derivations.rows import ROOT, ROWS
+from derivations.spoken import spoken
 
 RESULTS = ROOT / "results" / "derivations"
 Record = dict[str, Any]
@@ -34,7 +35,8 @@ FIELDS: dict[str, Any] = {"row": str, "title": str, "paper": str, "section": str
 FIELDS |= {"verified": bool, "seconds": float, "counts": dict, "file": str, "lines": list}
 FIELDS |= {"predictions": list, "symbols": list}
 LINE: dict[str, Any] = {"kind": str, "label": str, "ref": str, "status": str}
-STEP: dict[str, Any] = {"number": int, "latex": str, "text": str, "why": str, "detail": str}
+STEP: dict[str, Any] = {"number": int, "latex": str, "linked": str, "spoken": str, "text": str}
+STEP |= {"why": str, "detail": str}
 STEP |= {"seconds": float, "points": int, "digits": int, "code": str, "line": int}
 
 
@@ -118,6 +120,8 @@ def _unloadable(row: str, error: str) -> Record:
         "number": 1,
         "label": "load",
         "latex": "",
+        "linked": "",
+        "spoken": "",
         "text": source_file(row).name,
         "why": "the file must load before its steps can be checked",
         "ref": "ours",
@@ -197,6 +201,8 @@ def _step(derivation: Derivation, checked: Checked) -> Record:
         "lhs": printer.doprint(step.lhs),
         "rhs": printer.doprint(step.rhs),
         "latex": equation(derivation.papers, step.lhs, step.rhs),
+        "linked": equation(derivation.papers, step.lhs, step.rhs, links=True),
+        "spoken": spoken(derivation.papers, step.lhs, step.rhs),
         "text": f"{step.lhs} = {step.rhs}",
         "why": step.why,
         "ref": step.ref,

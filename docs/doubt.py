@@ -121,6 +121,55 @@ def hostile_files(_: str, up: str) -> str:
     return "\n\n".join([table(head, rows), _again("make fuzz")])
 
 
+def calibration(_: str, up: str) -> str:
+    """How often the verdict errs, counted."""
+    command = "python -m experiments.calibration"
+    found = counts(COUNTS / "calibration.json", command)
+    plan, crowd = found["plan"], found["crowd"]
+    size = (
+        f"{plan['networks']} networks of width {plan['width']} and depth {plan['depth']}, "
+        f"{plan['real']} more with real weights"
+    )
+    rows = [
+        [
+            what,
+            f"{one['hits']:,} of {one['runs']:,}",
+            f"{one['low']:.2g} to {one['high']:.2g}",
+            said,
+        ]
+        for what, one, said in (
+            ("networks that are right, rejected", found["false_alarms"], "at most 0.001"),
+            ("the same, judged at 5 %", found["loose_alarms"], "at most 0.05"),
+            ("weights 1 % too large, rejected", found["noticed"], "at least 0.9"),
+            ("right, but units taken for the sample", crowd, "0.001"),
+        )
+    ]
+    tails = [
+        [
+            f"{one['relative_variance']:g}",
+            f"{one['values']:,}",
+            *(
+                f"{one[test]['skewness']:.2f}: {ratio:.1f} ×"
+                for test in ("gamma", "t")
+                for ratio in one[test]["too_often"][-1:]
+            ),
+        ]
+        for one in found["tails"]
+    ]
+    level = f"p = {found['levels'][-1]:g}"
+    listed = table(["relative variance", "values", f"gamma, {level}", f"t, {level}"], tails)
+    return "\n\n".join(
+        [
+            f"A run of [depth/finite_width]({up}depth/finite_width.md) has {size}; the last line is one network of "
+            f"width {crowd['width']} and depth {crowd['depth']}, with a batch of {crowd['batch']}.",
+            table(["", "counted", "so, with 99.9 % confidence", "promised"], rows),
+            '??? note "Means of heavy-tailed values: skewness that a test does not allow for, and how much too '
+            'often it rejects"\n' + indent(listed),
+            _again(command),
+        ]
+    )
+
+
 def _again(command: str, changed: list[str] | None = None) -> str:
     stale = f" Changed since: {', '.join(changed)}." if changed else ""
     return f"Again on your machine: `{command}`.{stale}"
@@ -139,6 +188,7 @@ def example(path: str, up: str) -> str:
 
 
 RULES = {
+    "calibration": calibration,
     "example": example,
     "hostile-files": hostile_files,
     "trust": trust,

@@ -15,9 +15,10 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
-from derivations.rows import ROOT, ROWS
-from docs import doubt
+from derivations.rows import ROOT
+from docs import doubt, front, graph, maps, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
+from docs.symbols import anchor
 
 DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
 
@@ -54,7 +55,7 @@ def reference(ref: str, up: str) -> str:
 def _claim(row: str, up: str) -> str:
     found = proof(row)
     wrong = "" if found["verified"] else "\n\n!!! danger\n    This derivation is **not verified**."
-    return f"**{found['claim']}**{wrong}"
+    return f"**{found['claim']}**{wrong}\n\n{graph.sentence(row, up)}"
 
 
 def _derivation(row: str, up: str) -> str:
@@ -76,14 +77,14 @@ def _derivation(row: str, up: str) -> str:
         parts.append(
             f'<span id="step-{anchor}"></span>**{line["number"]}. [{words(line["label"])}](#step-{anchor})** '
             f"{badge(line['status'])} ({source}): {line['why']}."
-            + (f"\n\n$$\n{line['latex']}\n$$" if line["latex"] else "")
+            + (f"\n\n$$\n{line['linked']}\n$$" if line["linked"] else "")
         )
         if line["error"]:
             parts.append("!!! danger\n" + indent(f"```text\n{line['error']}\n```"))
         place = f"{line['file']}:{line['line']}" if "file" in line else found["file"]
         note = f"{line['points']} points, {line['digits']} digits; {place}"
         parts.append(
-            f'??? note "The step, as the machine checks it"\n{indent(note)}\n\n'
+            f'??? note "In words, and as the machine checks it"\n{indent(line["spoken"])}\n\n{indent(note)}\n\n'
             + indent(f"```python\n{line['code']}\n```")
         )
     return "\n\n".join(parts)
@@ -109,8 +110,14 @@ def _figure(row: str, figure: dict[str, Any], up: str) -> str:
     return f"{images}\n\n*{figure['caption']}* Otherwise: {figure['wrong']} Its numbers: {data}."
 
 
-def _picture(row: str, up: str) -> str:
-    return _figure(row, verdict(row)["figures"][0], up)
+def _picture(argument: str, up: str) -> str:
+    """The first figure of a row, or the one that is named."""
+    row, *name = argument.split()
+    figures = verdict(row)["figures"]
+    found = [f for f in figures if f["name"] == name[0]] if name else figures[:1]
+    if not found:
+        raise Missing(f"the figure `{name[0]}` of {row}: run `make experiments`")
+    return _figure(row, found[0], up)
 
 
 def _experiment(row: str, up: str) -> str:
@@ -153,12 +160,14 @@ COLUMNS = (
 
 
 def _table(argument: str, up: str) -> str:
-    """A result table; with ``all``, only the rows that pool the layers."""
+    """A result table, of the columns that readers know, or else of all; with ``all``, only what pools the layers."""
     row, name, *only = argument.split()
     path = ROOT / "results" / "experiments" / row / name
     with path.open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
-    columns = [c for c in COLUMNS if rows and c in rows[0]]
+    header = list(rows[0]) if rows else []
+    known = {"statistic", "lesson"} & set(header)  # such tables have more columns than a page shows
+    columns = [c for c in COLUMNS if c in header] if known else header
     head = (
         "| " + " | ".join(c.replace("_", " ") for c in columns) + " |\n|" + " --- |" * len(columns)
     )
@@ -184,18 +193,6 @@ def _symbols(row: str, up: str) -> str:
     return f'??? note "The symbols, and how to say them"\n{table}'
 
 
-def _grid(_: str, up: str) -> str:
-    lines = ["| idea | derivation | experiment |\n| --- | --- | --- |"]
-    for row in ROWS:
-        found = proof(row)
-        agrees = "agrees" if verdict(row)["agrees"] else "**disagrees**"
-        word = "verified" if found["verified"] else "**not verified**"
-        lines.append(
-            f"| [{found['title']}]({up}{row}.md) | {word}, {len(found['lines'])} lines | {agrees} |"
-        )
-    return "\n".join(lines)
-
-
 def _notation(_: str, up: str) -> str:
     parts = []
     for key in paper_keys():
@@ -204,7 +201,8 @@ def _notation(_: str, up: str) -> str:
             f"## {paper.front['title']}\n\n| symbol | say | meaning | unit | in code |\n| --- | --- | --- | --- | --- |"
         )
         parts[-1] += "".join(
-            f"\n| ${e.latex}$ | {e.say} | {e.meaning}{' (ours)' if e.ours else ''} | {e.unit} | `{e.name}` |"
+            f'\n| <span id="{anchor(key, e.name)}"></span>${e.latex}$ | {e.say} '
+            f"| {e.meaning}{' (ours)' if e.ours else ''} | {e.unit} | `{e.name}` |"
             for e in paper.symbols.values()
         )
     return "\n\n".join(parts)
@@ -215,10 +213,13 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "code": _code,
     "derivation": _derivation,
     "experiment": _experiment,
-    "grid": _grid,
     "notation": _notation,
     "picture": _picture,
     "symbols": _symbols,
     "table": _table,
     **doubt.RULES,
+    **front.RULES,
+    **graph.RULES,
+    **maps.RULES,
+    **sizing.RULES,
 }

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex
+from docs import extension, katex, symbols
 
 SHOWN = {".svg", ".csv"}
+# A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
+PLACE = re.compile(r'(href|src)="page:([^"#]+)')
+SEARCH = 'data-md-component="search" aria-label="Search"'
+WORKER = "assets/iframe-worker.js"
+OFFLINE = bool(os.environ.get("OFFLINE"))  # the site is to be read from files, without a server
 
 
 def on_startup(command: str, dirty: bool) -> None:
@@ -24,12 +35,24 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each paper note, and the figures and tables of each experiment."""
     for key in paper_keys():
         files.append(File.generated(config, f"papers/{key}.md", content=paper_page(key)))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    files.append(File.generated(config, "changelog.md", content=changes))
     for row in ROWS:
-        folder = ROOT / "results" / "experiments" / row
-        for path in sorted(p for p in folder.glob("*") if p.suffix in SHOWN):
-            target = f"results/{row}/{path.name}"
-            files.append(File.generated(config, target, abs_src_path=str(path)))
+        for folder, target in (("experiments", "results"), ("sweeps", "results/sweeps")):
+            there = (ROOT / "results" / folder / row).glob("*")
+            for path in sorted(p for p in there if p.suffix in SHOWN):
+                name = f"{target}/{row}/{path.name}"
+                files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
+
+
+def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
+    """Papers are listed as "He 2015": their titles would fill the screen."""
+    for page in nav.pages:
+        key = page.file.src_uri.removeprefix("papers/").removesuffix(".md")
+        if key in paper_keys():
+            page.title = f"{key[:-4].capitalize()} {key[-4:]}"
+    return nav
 
 
 def paper_page(key: str) -> str:
@@ -56,10 +79,34 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Typeset the math of a page."""
-    return katex.typeset(html, page.file.src_uri)
+    """Typeset the math of a page, let its symbols say what they mean, and resolve links in raw HTML."""
+    name = page.file.src_uri
+    typeset = katex.typeset(symbols.mark(html, name), name)
+
+    def resolved(match: re.Match[str]) -> str:
+        file = files.get_file_from_path(match[2])
+        if file is None:
+            raise PluginError(f"{name}: links to {match[2]}, which is not there")
+        return f'{match[1]}="{get_relative_url(file.url, page.url)}'
+
+    return PLACE.sub(resolved, symbols.resolve(typeset))
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Give the theme's search dialog the name that screen readers look for."""
+    return output.replace('data-md-component="search" role="dialog"', f'{SEARCH} role="dialog"')
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Offline, search needs a shim that would otherwise come from another origin."""
+    if OFFLINE:
+        config.extra["polyfills"] = [WORKER]
+    return config
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Copy KaTeX's stylesheet and fonts from the installed package."""
+    """Copy KaTeX's stylesheet and fonts, and offline the shim for search, from the installed packages."""
     katex.copy_assets(Path(config.site_dir))
+    if OFFLINE:
+        source = katex.PACKAGE.parent / "iframe-worker" / "shim" / "index.js"
+        shutil.copy(source, Path(config.site_dir) / WORKER)

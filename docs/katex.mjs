@@ -5,7 +5,10 @@ import {readFileSync} from 'node:fs';
 const katex = createRequire(process.argv[2] + '/')('katex');
 const html = JSON.parse(readFileSync(0, 'utf8')).map(({tex, display}) => {
   try {
-    return katex.renderToString(tex, {displayMode: display, throwOnError: true, output: 'htmlAndMathml'});
+    return katex.renderToString(tex, {
+      displayMode: display, throwOnError: true, output: 'htmlAndMathml',
+      trust: ({command, url}) => command === '\\href' && url.startsWith('symbol:'),
+    });
   } catch (error) {
     console.error(`${error.message}\nin: ${tex}`);
     process.exit(1);

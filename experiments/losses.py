@@ -15,7 +15,7 @@ from torch import Tensor
 from experiments.passes import Draw, Rescaled
 from experiments.settings import Unusable
 from impl.backprop.cross_entropy import cross_entropy_gradient
-from impl.backprop.loss import mse_gradient
+from impl.backprop.loss import mse_loss_gradient
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Loss:
 
 def mean_squared_error(targets: Draw) -> Loss:
     """MSE against ``targets`` of the outputs' shape."""
-    return Loss(lambda output, target: mse_gradient(output, target.double()), targets)
+    return Loss(lambda output, target: mse_loss_gradient(output, target.double()), targets)
 
 
 def cross_entropy(labels: Draw) -> Loss:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS = ROOT / "results" / "experiments"
+SCRATCH = ".part"  # ends the name of a file that is being written
 LARGEST = 2**24  # bytes of a file that is read; ours are a hundred kilobytes
 NEEDED: dict[str, dict[str, type]] = {
     "settings.json": {
@@ -67,6 +68,21 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
             if old.exists() and not folder.exists():
                 old.rename(folder)
             raise
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write one file: whole, and on the disk before its name is; a kill leaves the old one, or none."""
+    scratch = path.with_name(f".{path.name}{SCRATCH}")
+    with scratch.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def read(folder: Path) -> Result:

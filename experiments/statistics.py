@@ -31,20 +31,24 @@ class Comparison:
     squares of known variance (exact for squares of Gaussians, and close for rectified ones even far
     out in the tails, where a normal law is not), ``normal`` for another mean of known variance,
     ``t`` if the standard error was estimated, and ``exact`` for a value that has no randomness and
-    must be within ``tolerance``. ``order`` is k if the value grows as the k-th power of the
-    weights' standard deviation, else 0.
+    must be within ``tolerance``. The others are SciPy's, and bring their ``p`` along: ``distance``
+    for the largest gap between two distribution functions, ``binomial`` for a share of ``size``
+    independent trials (see :mod:`experiments.distributions`). ``order`` is k if the value grows as
+    the k-th power of the weights' standard deviation, else 0.
     """
 
     statistic: str
     measured: float
     predicted: float
-    test: Literal["gamma", "normal", "t", "exact"]
+    test: Literal["gamma", "normal", "t", "exact", "distance", "binomial"]
     standard_error: float = 0.0
     degrees_of_freedom: float = math.inf
     tolerance: float = 0.0
     order: int = 0
     layer: int | str = "all"
     input: str = ""
+    p: float = math.nan
+    size: float = math.inf
 
 
 def mean_of_squares(
@@ -122,10 +126,12 @@ def holm(p: npt.NDArray[np.float64], error_rate: float) -> npt.NDArray[np.bool_]
 
 
 def p_value(c: Comparison) -> float:
-    """The two-sided p-value; 0 for what is not a finite number."""
+    """The two-sided p-value, or the one that ``c`` brings along; 0 for what is not a finite number."""
     difference = c.measured - c.predicted
     if not math.isfinite(difference) or not math.isfinite(c.standard_error):
         return 0.0
+    if c.test in ("distance", "binomial"):
+        return c.p if c.p >= 0 else 0.0
     if c.test == "exact" or c.standard_error == 0:
         return float(abs(difference) <= c.tolerance)
     if c.test == "gamma":
@@ -142,9 +148,11 @@ def p_value(c: Comparison) -> float:
 def noticeable(c: Comparison, comparisons: int, error_rate: float = FALSE_ALARM) -> float:
     """The smallest relative error of the predicted value that is noticed with 90 % power.
 
-    At the level that Holm's method asks of the first of ``comparisons``; infinite if none would be.
+    At the level that Holm's method asks of the first of ``comparisons``; infinite if none would be,
+    and for a distance between distribution functions, whose own unit is told by
+    ``experiments.distributions.noticeable_distance``.
     """
-    if c.predicted == 0 or not c.standard_error > 0:
+    if c.predicted == 0 or not c.standard_error > 0 or c.test == "distance":
         return math.inf
     level = error_rate / comparisons / 2
     if c.test == "gamma":
@@ -152,12 +160,27 @@ def noticeable(c: Comparison, comparisons: int, error_rate: float = FALSE_ALARM)
         up = special.gammainccinv(shape, level) / special.gammaincinv(shape, 1 - POWER)
         down = special.gammaincinv(shape, level) / special.gammaincinv(shape, POWER)
         return float(max(up - 1, 1 - down))
+    if c.test == "binomial":
+        return _noticeable_share(c, level) if math.isfinite(c.size) else math.inf
     if c.test == "t":
         critical = critical_value(c.degrees_of_freedom, comparisons, error_rate)
         shift = special.nctdtrinc(c.degrees_of_freedom, 1 - POWER, critical)
     else:
         shift = -special.ndtri(level) + special.ndtri(POWER)
     return float(shift * c.standard_error / abs(c.predicted))
+
+
+def _noticeable_share(c: Comparison, level: float) -> float:
+    """The smallest relative error of a probability that so many trials show; exact, by the binomial law."""
+    from scipy.stats import binom  # a second that other experiments can do without
+
+    errors = []
+    for probability in (c.predicted, 1 - c.predicted):  # too many hits, too many misses
+        count = 1 + binom.isf(level, c.size, probability)  # the first that is rejected
+        if count <= c.size:
+            noticed = special.betaincinv(count, c.size - count + 1, POWER)
+            errors.append((noticed - probability) / c.predicted)
+    return float(max(errors, default=math.inf))
 
 
 def critical_value(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.distributions import noticeable_distance
 from experiments.statistics import FALSE_ALARM, POWER, Comparison, noticeable
 
 SHOWN = ["layer", "statistic", "input", "measured", "standard_error", "predicted", "z", "p"]
@@ -57,7 +58,30 @@ def _sentence(table: pd.DataFrame, worst: pd.Series[Any], wrong: int) -> str:
 
 
 def sensitivity(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """The smallest noticeable error of the gain, in all layers and in a single one."""
+    """The smallest noticeable error of the gain, in all layers and in a single one; and of a law."""
+    found = _gain(comparisons)
+    count = sum(c.test != "exact" for c in comparisons)
+    shares = [c for c in comparisons if c.test == "binomial" and math.isfinite(c.size)]
+    shares = [c for c in shares if c.predicted <= 0.5]  # relative errors of larger ones are small
+    if shares and found["effect"] is None:
+        error, name = min((noticeable(c, count), c.statistic) for c in shares)
+        found["sentence"] = (
+            f"A probability ({name}) off by {100 * error:.2g} % "
+            f"would have been noticed with {100 * POWER:.0f} % power."
+        )
+    laws = [c for c in comparisons if c.test == "distance"]
+    if laws:
+        distance, name = min((noticeable_distance(c, count), c.statistic) for c in laws)
+        found["distance"] = distance
+        law = f"law ({name}) whose distribution function is off by {distance:.2g} anywhere"
+        if found["effect"] is None:
+            found["sentence"] = f"A {law} would have been noticed with {100 * POWER:.0f} % power."
+        else:
+            found["sentence"] += f" So would a {law}."
+    return found
+
+
+def _gain(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     random = [c for c in comparisons if c.test != "exact"]
     errors = _errors([c for c in random if c.order], len(random))
     if not random:

@@ -22,7 +22,17 @@ MAY_IMPORT = {  # besides the standard library and itself
     "derivations": {"mpmath", "numpy", "rich", "scipy", "symengine", "sympy", "tyro", "yaml"},
     "impl": {"torch"},
     "experiments": {
-        *("cycler", "derivations", "impl", "matplotlib", "mlxtend", "numpy", "pandas", "rich"),
+        *(
+            "cycler",
+            "derivations",
+            "distributed",
+            "impl",
+            "matplotlib",
+            "mlxtend",
+            "numpy",
+            "pandas",
+            "rich",
+        ),
         *("scipy", "sklearn", "torch", "tyro"),
     },
 }

@@ -1,7 +1,6 @@
 """The sampler's law is that of real weights: marginals, pairs and functionals, and no wrong constant passes.
 
-Every comparison is a two-sample Kolmogorov–Smirnov test. Over all cases together a right sampler fails
-once in 1,000 runs: each case has its share of that, within which Holm's method tests its statistics.
+How the tests work, and how often they err, is said in ``tests.two_samples``.
 """
 
 from __future__ import annotations
@@ -10,21 +9,23 @@ import math
 import tracemalloc
 import warnings
 from collections.abc import Callable
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from experiments import law
-from experiments.law import Law, constant, log_mean_squares, sample
+from experiments.law import Law, constant, gradients, log_mean_squares, sample
+from experiments.law_passes import Gradients
 from experiments.passes import FloatArray, Stack
 from experiments.settings import Unusable
 from experiments.stack import Trace, run
-from experiments.statistics import FALSE_ALARM, holm
+from experiments.statistics import FALSE_ALARM
 from impl.init.kaiming import calculate_gain
+from tests.two_samples import ZERO, Real, rejected, statistics
+
+Networks = Callable[[str], dict[str, FloatArray]]
 
 CASES = {  # widths, gain, slope
     "uneven": ((6, 8, 5, 9, 7), math.sqrt(2), 0.0),
@@ -38,26 +39,6 @@ CASES = {  # widths, gain, slope
     "linear": ((5, 3, 1, 4), 1.0, 1.0),
 }
 REAL, DRAWN = 8000, 8000  # networks with weights, and without
-
-
-def real(widths: tuple[int, ...], gain: float, slope: float) -> Trace:
-    """Networks with weights, all at once: one input of mean square 1, a Gaussian gradient at the end."""
-    rng = np.random.default_rng(5)
-    x, layers = np.ones((REAL, widths[0], 1)), []
-    signals, gradients = [x], [np.empty(0)] * len(widths)
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
-        w = rng.standard_normal((REAL, fan_out, fan_in)) * (gain / math.sqrt(fan_in))
-        z = w @ signals[-1]
-        layers.append((w, np.where(z > 0, 1.0, slope)))
-        signals.append(z * layers[-1][1])
-    gradient = rng.standard_normal((REAL, widths[-1], 1))
-    for layer, (w, mask) in reversed(list(enumerate(layers, 1))):
-        gradients[layer] = gradient * mask
-        gradient = w.transpose(0, 2, 1) @ gradients[layer]
-    gradients[0] = gradient
-    with np.errstate(divide="ignore"):
-        logs = [[np.log2((v**2).mean(axis=1)) for v in vectors] for vectors in (signals, gradients)]
-    return Trace(*(np.stack(each, axis=1) for each in logs))
 
 
 def of_the_experiments(widths: tuple[int, ...], gain: float, slope: float, networks: int) -> Trace:
@@ -75,65 +56,53 @@ def of_the_experiments(widths: tuple[int, ...], gain: float, slope: float, netwo
     )
 
 
-def drawn(widths: tuple[int, ...], gain: float, slope: float, networks: int = DRAWN) -> Trace:
-    return sample(Law(widths, gain, slope), networks=networks, seed=7, both=True)
+def with_weights(the: Law, trace: Trace) -> Gradients:
+    """A trace, and what it says of the gradients of the weights: |u_l|² |x_{l-1}|²."""
+    forward, backward = trace.forward[:, :, 0], trace.backward[:, :, 0]
+    n = np.asarray(the.widths)
+    weights = np.full_like(backward, -np.inf)
+    weights[:, 1:] = backward[:, 1:] + forward[:, :-1] + np.log2(n[1:] * n[:-1])
+    readout = forward[:, -1:] + np.log2(n[-1])
+    kernel = np.logaddexp2.reduce(np.concatenate([weights, readout], axis=1), axis=1)
+    return Gradients(forward, backward, weights, kernel)
 
 
-def statistics(trace: Trace) -> dict[str, FloatArray]:
-    """Marginals, pairs, and functionals of the logs; -1e4 for a norm of zero."""
-    logs = np.concatenate([trace.forward, trace.backward], axis=1)[:, :, 0]
-    logs = np.where(np.isneginf(logs), -1e4, logs)
-    assert np.isfinite(logs).all()
-    count = trace.forward.shape[1]
-    found = {f"{'xu'[i // count]}_{i % count}": logs[:, i] for i in range(1, logs.shape[1])}
-    marginals = dict(found)
-    for (a, first), (b, second) in combinations(marginals.items(), 2):
-        found[f"{a} - {b}"] = first - second
-    forward, backward = logs[:, :count], logs[:, count:]
-    for layer in range(1, count - 1):  # which half is alive is the same for both passes
-        step, back = (forward[:, layer] - forward[:, layer - 1], np.diff(backward)[:, layer])
-        found[f"both steps at {layer}"] = (step + 0.3) * (0.3 - back)  # about their means
-    return found | {
-        "largest": logs.max(1),
-        "range forwards": np.ptp(forward, axis=1),
-        "range backwards": np.ptp(backward, axis=1),
-        "layers alive": (forward > -1e3).sum(1).astype(float),
-        "gradients of all weights": np.logaddexp2.reduce(forward[:, :-1] + backward[:, 1:], axis=1),
-    }
-
-
-def rejected(one: Trace, other: Trace, error_rate: float) -> list[str]:
-    """The statistics in which two samples differ, if any; a right sampler has one with ``error_rate``."""
-    pairs = {name: (a, statistics(other)[name]) for name, a in statistics(one).items()}
-    p = [stats.ks_2samp(*pair, method="asymp").pvalue for pair in pairs.values()]
-    wrong = holm(np.array(p), error_rate)
-    return [name for name, out in zip(pairs, wrong, strict=True) if out]
+def drawn(
+    widths: tuple[int, ...], gain: float, slope: float, networks: int = DRAWN
+) -> dict[str, FloatArray]:
+    return statistics(gradients(Law(widths, gain, slope), networks=networks, seed=7))
 
 
 @pytest.fixture(scope="module")
-def networks() -> Callable[[str], Trace]:
-    known: dict[str, Trace] = {}
-    return lambda case: known.get(case) or known.setdefault(case, real(*CASES[case]))
+def networks() -> Networks:
+    known: dict[str, dict[str, FloatArray]] = {}
+
+    def real(case: str) -> dict[str, FloatArray]:
+        return known.setdefault(case, statistics(Real(REAL).run(Law(*CASES[case]))))
+
+    return lambda case: known.get(case) or real(case)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_law_is_that_of_real_weights(case: str, networks: Callable[[str], Trace]) -> None:
+def test_the_law_is_that_of_real_weights(case: str, networks: Networks) -> None:
     assert rejected(networks(case), drawn(*CASES[case]), FALSE_ALARM / len(CASES)) == []
 
 
 @pytest.mark.parametrize("case", ["uneven", "leaky and tiny"])
 def test_the_law_is_that_of_the_experiments_stacks(case: str) -> None:
-    theirs = of_the_experiments(*CASES[case], networks=700)
-    assert rejected(theirs, drawn(*CASES[case]), FALSE_ALARM / 2) == []
+    theirs = with_weights(Law(*CASES[case]), of_the_experiments(*CASES[case], networks=700))
+    assert rejected(statistics(theirs), drawn(*CASES[case]), FALSE_ALARM / 2) == []
 
 
 def test_forwards_alone_has_the_same_law() -> None:
     """Drawn from the bottom up, and from the top down."""
     for case in ("uneven", "leaky and tiny"):
-        both, alone = drawn(*CASES[case]), sample(Law(*CASES[case]), networks=DRAWN, seed=8)
-        nothing = np.zeros_like(both.backward)
-        traces = [Trace(trace.forward, nothing) for trace in (both, alone)]
-        assert rejected(*traces, FALSE_ALARM / 2) == []
+        found = [
+            sample(Law(*CASES[case]), networks=DRAWN, seed=seed, both=both).forward[:, 1:, 0]
+            for seed, both in ((7, True), (8, False))
+        ]
+        columns = [{f"x_{i}": np.maximum(x[:, i], ZERO) for i in range(x.shape[1])} for x in found]
+        assert rejected(*columns, FALSE_ALARM / 2) == []
 
 
 def test_the_forward_half_alone_by_layer() -> None:
@@ -151,45 +120,36 @@ def fewer(by: float) -> Callable[..., FloatArray]:
     return lambda degrees, stream: right(degrees - by, stream)
 
 
-def biased(stream: Any, units: int, slope: float) -> Any:
+def biased(stream: Any, units: int, share: float, *, whole: bool) -> Any:
     """The positive units are 0.45 of all."""
-    active = stream.binomial(units, 0.45, law.BLOCK)
-    one, other = (law.chi_square(count, stream) for count in (active, units - active))
-    return active, one, slope**2 * other
+    return RIGHT["halves"](stream, units, 0.45, whole=whole)
 
 
-def unrooted(stream: Any, units: int, slope: float) -> Any:
-    """The slope is not squared."""
-    active, positive, negative = RIGHT["halves"](stream, units, slope)
-    return active, positive, negative / (slope or 1)
+def unrooted(stream: Any, units: int, share: float, *, whole: bool) -> Any:
+    """The slope, 0.25, is not squared."""
+    parts = RIGHT["halves"](stream, units, share, whole=whole)
+    return parts._replace(negative=parts.negative / 0.25)
 
 
-def independent(stream: Any, the: Law, units: int, parts: Any, radial: FloatArray) -> FloatArray:
+def independent(stream: Any, units: int, active: Any, **how: bool) -> Any:
     """A mask of its own for the way back."""
-    fresh = stream.permutation(parts[0])  # of the other networks of the block
-    return RIGHT["squared_gradient"](stream, the, units, (fresh, *parts[1:]), radial)
+    return RIGHT["noise"](stream, units, stream.permutation(active), **how)
 
 
-def freely(stream: Any, the: Law, units: int, parts: Any, radial: FloatArray) -> FloatArray:
+def freely(stream: Any, units: int, active: Any, **how: bool) -> Any:
     """A direction too many: along x_l, too, the gradient is noise."""
-    return RIGHT["squared_gradient"](stream, the, units, (parts[0] + 1, *parts[1:]), radial)
+    return RIGHT["noise"](stream, units, active + 1, **how)
 
 
-def forgetful(stream: Any, the: Law, units: int, parts: Any, radial: FloatArray) -> FloatArray:
-    """The gradient does not know the direction of x_l."""
-    active = parts[0]
-    one, other = (law.chi_square(count, stream) for count in (active, units - active))
-    return one + the.negative_slope**2 * other + (active == 0)  # dead layers are not the point here
+def forgetful(slope: float, parts: Any, radial: FloatArray, noise: Any, variance: Any) -> Any:
+    """The gradient does not know the direction of x_l: its f² is anyone's."""
+    return RIGHT["rectified"](slope, parts, radial[::-1], noise, variance)
 
 
-def apart(stream: Any, the: Law, units: int, parts: Any, radial: FloatArray) -> FloatArray:
+def apart(stream: Any, units: int, active: Any, **how: bool) -> Any:
     """The direction between the halves is left out."""
-
-    class Silent:
-        standard_normal = staticmethod(np.zeros)
-        standard_gamma = stream.standard_gamma
-
-    return RIGHT["squared_gradient"](Silent(), the, units, parts, radial)
+    parts = RIGHT["noise"](stream, units, active, **how)
+    return parts._replace(between=np.zeros(law.BLOCK))
 
 
 def frozen(seed: int, *key: int) -> Any:
@@ -204,32 +164,32 @@ def frozen(seed: int, *key: int) -> Any:
 
 RIGHT = {
     name: getattr(law, name)
-    for name in ("chi_square", "halves", "squared_gradient", "random_numbers")
+    for name in ("chi_square", "halves", "noise", "rectified", "random_numbers")
 }
 MUTANTS: dict[str, tuple[str, str, Any]] = {
     "half a degree of freedom too few": ("uneven", "chi_square", fewer(0.5)),
     "0.45 of the units are positive": ("uneven", "halves", biased),
     "0.45 of the leaky units are positive": ("leaky", "halves", biased),
     "the slope is not squared": ("leaky", "halves", unrooted),
-    "a mask of its own for the way back": ("uneven", "squared_gradient", independent),
-    "a direction too many": ("uneven", "squared_gradient", freely),
-    "the gradient does not know x": ("uneven", "squared_gradient", forgetful),
-    "the leaky gradient does not know x": ("modulus", "squared_gradient", forgetful),
+    "a mask of its own for the way back": ("uneven", "noise", independent),
+    "a direction too many": ("uneven", "noise", freely),
+    "the gradient does not know x": ("uneven", "rectified", forgetful),
+    "the leaky gradient does not know x": ("modulus", "rectified", forgetful),
     "the same numbers in every layer": ("uneven", "random_numbers", frozen),
-    "nothing between the halves": ("leaky and tiny", "squared_gradient", apart),
+    "nothing between the halves": ("leaky and tiny", "noise", apart),
 }
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_law_is_rejected(
-    name: str, monkeypatch: pytest.MonkeyPatch, networks: Callable[[str], Trace]
+    name: str, monkeypatch: pytest.MonkeyPatch, networks: Networks
 ) -> None:
     case, function, wrong = MUTANTS[name]
     monkeypatch.setattr(law, function, wrong)
     assert rejected(networks(case), drawn(*CASES[case]), FALSE_ALARM / len(CASES))
 
 
-def test_a_wrong_gain_or_width_is_rejected(networks: Callable[[str], Trace]) -> None:
+def test_a_wrong_gain_or_width_is_rejected(networks: Networks) -> None:
     widths, gain, slope = CASES["uneven"]
     for wrong in ((widths, 1.05 * gain, slope), (widths, gain, 0.1)):
         assert rejected(networks("uneven"), drawn(*wrong), FALSE_ALARM / len(CASES))

@@ -27,6 +27,8 @@ SMALL |= {
     "draws": 20,
     "rows": 6,
     "columns": 7,
+    "pairs": 10,
+    "rounds": 0,  # of a clock, whose times are never the same
 }
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import re
-import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +13,7 @@ import pytest
 from mkdocs.exceptions import PluginError
 
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex, records
+from docs import check, extension, katex, records
 
 HEADINGS = [
     "The paper",
@@ -32,6 +28,10 @@ HEADINGS = [
 PAGES = [
     "",
     "guides/derivation/",
+    "guides/lesson/",
+    "guides/reading/",
+    "literate/export/",
+    "rules/",
     "trust/",
     "notation/",
     "running/",
@@ -60,6 +60,7 @@ def test_pages_have_their_headings_in_order_and_typeset_math(site: Path) -> None
         assert len(found) <= len(HEADINGS) + 1, row  # one of its own may come first
         assert 'class="katex"' in page
         assert "arithmatex" not in page
+        assert "symbol:" not in page
         assert re.search(r'class="badge (ok">proved|part">n ≤ 3)', page)
 
 
@@ -135,43 +136,49 @@ def test_the_exercises_solutions_are_right(row: str) -> None:
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with check.served(site) as address:
+        yield address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_needs_no_sideways_scrolling_and_reports_no_error(
     address: str, scheme: str
 ) -> None:
-    from playwright.sync_api import sync_playwright
-
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
+    """All pages; what else ``make site-check`` looks for, only on some."""
+    if check.browser_path() is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=flags)
-        view = chromium.new_context(
-            color_scheme=scheme,  # type: ignore[arg-type]
-            viewport={"width": 360, "height": 800},
+    with check.chromium() as browser:
+        view = browser.new_context(
+            color_scheme=scheme, viewport={"width": 360, "height": 800}
         ).new_page()
-        problems: list[str] = []
-        view.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        view.on("response", lambda r: problems.append(r.url) if r.status >= 400 else None)
-        view.on("request", lambda r: None if r.url.startswith(address) else problems.append(r.url))
+        view.goto(address + "init/kaiming/")
+        view.locator("div.math a.symbol").first.hover()
+        assert "n sub l: number of inputs" in view.locator("#symbol-card").inner_text()
         for page in PAGES:
             view.goto(address + page)
-            width = view.evaluate("document.documentElement.scrollWidth")
-            assert width <= 360, page
-        chromium.close()
-    assert not problems
+            assert view.evaluate("document.documentElement.scrollWidth") <= 360, page
+        some = ["", "init/kaiming/", "trust/"]
+        assert list(check.problems(browser, address, some, [(scheme, 360)])) == []
+        assert list(check.without_script(browser, address, some)) == []
+
+
+def test_no_page_is_too_large(site: Path) -> None:
+    assert list(check.too_large(site, check.pages(site))) == []
+
+
+def test_the_check_finds_what_is_wrong(tmp_path: Path) -> None:
+    """An image without a text, grey on grey, a page as wide as a wall, a figure that is too large."""
+    if check.browser_path() is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    page = (
+        "<title>t</title><article><img src='big.png'><p style='color:#777;background:#888'>pale</p>"
+    )
+    page += "<div style='width:2000px'>wide</div><script src='gone.js'></script></article>"
+    (tmp_path / "index.html").write_text(page.replace("'", '"'), encoding="utf-8")
+    (tmp_path / "big.png").write_bytes(os.urandom(400_000))
+    with check.served(tmp_path) as address, check.chromium() as browser:
+        found = "\n".join(check.problems(browser, address, [""], [("light", 360)]))
+        assert list(check.without_script(browser, address, [""]))
+    for wrong in ("image-alt", "color-contrast", "scrolls sideways", "gone.js"):
+        assert wrong in found
+    assert list(check.too_large(tmp_path, [""])) == ["front page: 400 kB"]

@@ -37,14 +37,6 @@ DERIVATION = Derivation(
     "stack each layer multiplies its mean square by $\\tfrac12 \\hat n_l \\operatorname{Var}[w_l]$.",
     lines=(
         Step(
-            "mse",
-            Derivative((output - target) ** 2 / batch + rest, output),
-            2 * (output - target) / batch,
-            why="one term of the mean depends on this output",
-            ref="parr2018:§6",
-            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
-        ),
-        Step(
             "relu_active",
             Subs(Derivative(relu, preactivation), preactivation, active),
             sp.S.One,
@@ -62,30 +54,6 @@ DERIVATION = Derivation(
             "kink",
             "At zero a ReLU has no derivative; we take 0 there, as PyTorch does.",
             "parr2018:§5",
-        ),
-        Step(
-            "linear_weight",
-            Derivative(Sum(g[i] * (x[i] * weight + bias), (i, 1, batch)), weight),
-            Sum(x[i] * g[i], (i, 1, batch)),
-            why="the gradient of a weight sums over the batch: $X^T G$",
-            cases=BATCH,
-            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
-        ),
-        Step(
-            "linear_bias",
-            Derivative(Sum(g[i] * (x[i] * weight + bias), (i, 1, batch)), bias),
-            Sum(g[i], (i, 1, batch)),
-            why="the bias meets every example with factor 1",
-            cases=BATCH,
-            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
-        ),
-        Step(
-            "linear_input",
-            Derivative(Sum(g[j] * (w[j] * activation + bias), (j, 1, fan_out)), activation),
-            Sum(g[j] * w[j], (j, 1, fan_out)),
-            why="an input reaches the loss through every unit that it feeds: $G W^T$",
-            cases=((fan_out, (1, 2, 3)),),
-            same=(("lost term", 1, "what does not contain the variable has no derivative"),),
         ),
         Step(
             "neuron_active",
@@ -114,21 +82,6 @@ DERIVATION = Derivation(
             2 * (weight * activation + bias - target) * activation,
             why="below an active unit the last factor is what the weight multiplies",
             ref="parr2018:§6",
-        ),
-        Step(
-            "central_difference",
-            ((activation + epsilon) ** 3 - (activation - epsilon) ** 3) / (2 * epsilon),
-            3 * activation**2 + epsilon**2,
-            why="a central difference errs by $\\varepsilon^2 f'''/6$, which for a cubic is $\\varepsilon^2$",
-        ),
-        Step(
-            "broadcast_trap",
-            Sum((o[i] - y[j]) ** 2, (i, 1, batch), (j, 1, batch)) / batch**2,
-            Sum(o[i] ** 2, (i, 1, batch)) / batch
-            + Sum(y[i] ** 2, (i, 1, batch)) / batch
-            - 2 * Sum(o[i], (i, 1, batch)) * Sum(y[i], (i, 1, batch)) / batch**2,
-            why="an (N, 1) output minus an (N,) target compares every pair: what is fitted is the mean",
-            cases=BATCH,
         ),
         Given(
             "sign_symmetry",

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Max, Product, Rational, Subs, Sum, binomial, exp, gamma, log, polygamma
+from sympy import (
+    Max,
+    Product,
+    Rational,
+    Subs,
+    Sum,
+    binomial,
+    exp,
+    gamma,
+    log,
+    lowergamma,
+    polygamma,
+    sqrt,
+)
 
-from derivations.expectation import GaussianMean, Independent, Mean
+from derivations.expectation import GaussianMean, Independent, Mean, Normal
 from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step, induction
 
 units, depth, layer, active = symbols("hanin2018", "units depth layer active")
-square, power, spread = symbols("hanin2018", "square power spread")
+square, power, spread, ratio = symbols("hanin2018", "square power spread ratio")
 moment = sp.Function("square_moment", positive=True)
 
 z, change = sp.symbols("z change", real=True)
 i = sp.Symbol("i", integer=True, positive=True)
-u = sp.IndexedBase("u")
+u, w = sp.IndexedBase("u"), sp.IndexedBase("w")
 n, k, t, s = units, active, square, power
 
 density = t ** (k * Rational(1, 2) - 1) * exp(-t / 2) / (2 ** (k * Rational(1, 2)) * gamma(k / 2))
+square_cdf = lowergamma(k / 2, t / 2) / gamma(k / 2)
 power_mean = 2**s * gamma(k / 2 + s) / gamma(k / 2)
 log_mean, log_variance = log(2) + polygamma(0, k / 2), polygamma(1, k / 2)
 alive = binomial(n, k) / (2**n - 1)  # of n fair coins, k heads, given that there is one
 one = log_mean + log(2 / n)  # mean of the log ratio of a layer with k active units
 digamma_mean = Sum(alive * polygamma(0, k / 2), (k, 1, n))
 SIZES = ((units, (1, 2, 3)),)
+coins = binomial(n, k) / 2**n  # of n fair coins, k heads
+unit_transform = Rational(1, 2) + 1 / (2 * sqrt(1 + 2 * s))
+square_transform = (1 + 2 * s) ** (-k / 2)
 NONE_BEYOND = "of n coins, n + 1 are never heads"
 
 DERIVATION = Derivation(
@@ -68,6 +85,13 @@ DERIVATION = Derivation(
             why="an average over $n$ independent units: its variance is $5/n$",
             cases=SIZES,
         ),
+        Step(
+            "ratio_fourth",
+            Mean((Sum(2 * Max(0, w[i]) ** 2, (i, 1, n)) / n) ** 4, Normal(w, 1)),
+            1 + 30 / n + 251 / n**2 + 558 / n**3,
+            why="and its fourth moment: it says how badly an average of squared ratios is known",
+            cases=SIZES,
+        ),
         *induction(
             "second_moment",
             recurrence=sp.Eq(moment(layer), (1 + 5 / n) * moment(layer - 1)),
@@ -83,6 +107,49 @@ DERIVATION = Derivation(
             Product(1 + 5 / n, (layer, 1, depth)),
             (1 + 5 / n) ** depth,
             why="layers of one width: for $5L/n = 1$ about $e$, and growing fast from there",
+        ),
+        Step(
+            "equal_widths_fourth",
+            Product(1 + 30 / n + 251 / n**2 + 558 / n**3, (layer, 1, depth)),
+            (1 + 30 / n + 251 / n**2 + 558 / n**3) ** depth,
+            why="the fourth moments of independent factors multiply, too",
+        ),
+        Step(
+            "unit_transform",
+            GaussianMean(exp(-s * Max(0, z) ** 2), z, sp.S.One),
+            unit_transform,
+            why="the Laplace transform of one squared unit: half of the time it is zero",
+        ),
+        Step(
+            "square_transform",
+            sp.Integral(exp(-s * t) * density, (t, 0, sp.oo)),
+            square_transform,
+            why="and that of a chi-square, a sum of $k$ squares",
+        ),
+        Step(
+            "mixture",
+            Product(unit_transform, (i, 1, n)),
+            Sum(coins * square_transform, (k, 0, n)),
+            why="the transform of $n$ independent units is, by the binomial theorem, that of a chi-square whose "
+            "degrees of freedom are the number of heads of $n$ fair coins. A transform tells the law",
+            cases=SIZES,
+            same=(("shifted bound", 1, NONE_BEYOND),),
+        ),
+        Step(
+            "square_cdf",
+            sp.Derivative(square_cdf, t),
+            density,
+            why="the distribution function of a chi-square: zero at zero, and its slope is the density",
+        ),
+        Step(
+            "ratio_cdf",
+            1 / 2**n + Sum(coins * Subs(square_cdf, t, n * ratio / 2), (k, 1, n)),
+            1 / 2**n + Sum(coins * lowergamma(k / 2, n * ratio / 4) / gamma(k / 2), (k, 1, n)),
+            why="so this is the distribution function of a ratio $r$, which is $\\frac2n$ of that chi-square: it "
+            "starts at $2^{-n}$, no unit active. Put a ratio into its own distribution function, and the "
+            "result is uniform",
+            cases=SIZES,
+            same=(("shifted bound", 2, NONE_BEYOND),),
         ),
         Step(
             "power_mean",
@@ -161,6 +228,9 @@ DERIVATION = Derivation(
     predictions=(
         Prediction("ratio_mean", "unit", "Mean of one layer's ratio of mean squares."),
         Prediction("ratio_square", "ratio_square", "Its second moment."),
+        Prediction("ratio_fourth", "ratio_fourth", "Its fourth moment."),
+        Prediction("ratio_cdf", "ratio_cdf", "Its distribution function."),
+        Prediction("fourth_moment", "equal_widths_fourth", "Fourth moment after L layers."),
         Prediction("second_moment", "equal_widths", "Second moment after L layers of one width."),
         Prediction(
             "drift", "drift", "Mean of the natural log of one layer's ratio, if it is alive."

@@ -166,7 +166,7 @@ MUTANTS = (
     Mutant(
         "wrong gradient",
         "the loss lacks its factor 2",
-        f"{CODE}mse_gradient",
+        f"{CODE}mse_loss_gradient",
         lambda right: lambda output, target: right(output, target) / 2,
     ),
     Mutant(

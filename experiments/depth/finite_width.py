@@ -7,10 +7,11 @@ ratio of two layers, and the mean and variance of its logarithm, with the deriva
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from experiments.depth import _four_fans
 from experiments.figures import Picture
 from experiments.mutants import Mutant
 from experiments.settings import Unusable, at_least, check_widths
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from experiments.passes import FloatArray
     from experiments.stack import Track
     from experiments.statistics import Comparison
 
@@ -40,6 +42,8 @@ class Settings:
     """Layers."""
     width: int = 64
     """Units of each layer."""
+    powers: tuple[Literal[1, 2], ...] = ()
+    """Powers (1, 2) of the last mean square whose mean is tested, too. Refused if few networks make it up."""
     seed: int = 0
     """The same seed gives the same bits."""
 
@@ -53,6 +57,17 @@ class Settings:
             raise Unusable(
                 f"{self.networks:,} networks of {self.depth:,} layers do not fit; at most 10⁹ together"
             )
+        if self.powers:
+            self._check_powers()
+
+    def _check_powers(self) -> None:
+        from experiments.heavy_tails import check_mean, of_last_layer
+
+        fewest = min(self.networks, self.real)
+        of = f"{fewest:,} networks of width {self.width} and depth {self.depth}"
+        for power in self.powers:
+            _, variance = of_last_layer(self.depth, self.width, power)
+            check_mean(variance, fewest, of=of)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -94,47 +109,41 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
 
 
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
-    """For each source: the ratios, layer by layer and over all; mean and variance of their logarithms."""
+    """For each source its ratios, their law, and their logarithms; and both sources with each other."""
+    from experiments.depth._ratio_law import excess, log_steps, logarithms, ratios
+    from experiments.distributions import same_law
+
+    logs = {
+        str(source): group.pivot(index="network", columns="layer", values="log").to_numpy()
+        for source, group in samples.groupby("source", sort=False)
+    }
+    steps = {source: log_steps(each) for source, each in logs.items()}
+    shape = excess(steps.values())
+    found: list[Comparison] = []
+    for source, each in logs.items():
+        where = {"input": source}
+        found += ratios(steps[source], settings.width, settings.seed, where)
+        found += logarithms(steps[source], each, settings.width, shape, where)
+        found += powers(each[:, -1], settings, where)
+    last = (each[:, -1] for each in logs.values())
+    return [*found, same_law(*last, statistic="log, both sources", layer=settings.depth)]
+
+
+def powers(last: FloatArray, settings: Settings, where: dict[str, Any]) -> Iterator[Comparison]:
+    """The means of those powers of the last layer's mean square that were asked for."""
     import numpy as np
 
-    from derivations.depth.finite_width import DERIVATION
-    from experiments.statistics import mean_of_squares, mean_value
+    from experiments.heavy_tails import mean_of_products, of_last_layer
 
-    size = {"units": settings.width}
-    mean = float(DERIVATION.predict("ratio_mean")())
-    variance = float(DERIVATION.predict("ratio_square")(**size)) - mean**2
-    drift = float(DERIVATION.predict("drift")(**size))
-    log_variance = float(DERIVATION.predict("log_ratio_variance")(**size))
-    found = []
-    for source, group in samples.groupby("source", sort=False):
-        logs = group.pivot(index="network", columns="layer", values="log").to_numpy()
-        alive = np.isfinite(logs)
-        steps = np.diff(np.where(alive, logs, 0.0), axis=1)
-        steps = np.where(alive[:, 1:], steps, np.where(alive[:, :-1], -np.inf, np.nan))
-        ratios, where = np.exp(steps), {"input": str(source), "order": 2}
-        every = ratios[~np.isnan(ratios)]
-        found.append(mean_of_squares(every, mean, variance, statistic="ratio", **where))
-        for layer in range(settings.depth):
-            sample = ratios[~np.isnan(ratios[:, layer]), layer]
-            if len(sample):
-                found.append(
-                    mean_of_squares(
-                        sample, mean, variance, statistic="ratio", layer=layer + 1, **where
-                    )
-                )
-        living = steps[np.isfinite(steps)]
-        where = {"input": str(source)}
-        found.append(mean_value(living, drift, statistic="log ratio", **where))
-        squares = (living - drift) ** 2
-        found.append(mean_value(squares, log_variance, statistic="log ratio, variance", **where))
-        whole = logs[np.isfinite(logs[:, -1]), -1]
-        last = {"layer": settings.depth, **where}
-        found.append(mean_value(whole, settings.depth * drift, statistic="log", **last))
-        spread = (whole - settings.depth * drift) ** 2
-        found.append(
-            mean_value(spread, settings.depth * log_variance, statistic="log, variance", **last)
+    for power in settings.powers:
+        yield mean_of_products(
+            np.exp(power * last),
+            *of_last_layer(settings.depth, settings.width, power),
+            statistic=f"mean square to the power {power}",
+            layer=settings.depth,
+            order=2 * power,
+            **where,
         )
-    return found
 
 
 def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:
@@ -170,7 +179,9 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
         ),
         ("relative standard error of a mean over them", math.sqrt((second - 1) / len(squares))),
     ]
-    return {"fan.csv": fan, "last.csv": pd.DataFrame(rows, columns=["quantity", "measured"])}
+    last_layer = pd.DataFrame(rows, columns=["quantity", "measured"])
+    front = _four_fans.table(fan, settings.width)
+    return {"fan.csv": fan, "last.csv": last_layer, "front.csv": front}
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
@@ -203,6 +214,19 @@ PICTURES = (
         wrong="If keeping the mean kept the signal, the bands would stay about the line of the mean.",
         alt="A fan that opens and falls with depth on a logarithmic scale, below the level line of the mean; "
         "jagged thin lines within it.",
+    ),
+    Picture(
+        _four_fans.draw,
+        name="front",
+        data="front.csv",
+        height=4.2,
+        caption="Four ways to draw the first weights of a ReLU network of width 64, and what is "
+        "left of a signal layer after layer. Bands hold 50 and 90 % of all networks, exactly in "
+        "law; thin lines are networks with real weights. Only Kaiming's keep the signal, on "
+        "average. Weights of another size tilt the same fan.",
+        wrong="If the gain did not matter, all four fans would lie on each other.",
+        alt="Four widening fans on a logarithmic scale from one point: one level, one rising when "
+        "weights are 10 % too large, two falling steeply for Xavier's and PyTorch's default.",
     ),
 )
 

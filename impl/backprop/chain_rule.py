@@ -13,14 +13,14 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from impl.backprop.loss import mse, mse_gradient
+from impl.backprop.linear import linear, linear_gradients
+from impl.backprop.loss import mse_loss, mse_loss_gradient
 from impl.init.relu import leaky_relu
 from impl.init.relu import relu as rectify
 
 USES = (
     *("torch.Tensor.le", "torch.where"),
-    *("torch.Tensor.mul", "torch.Tensor.add", "torch.Tensor.matmul", "torch.Tensor.sum"),
-    *("torch.Tensor.T", "torch.Tensor.flatten", "torch.Tensor.new_zeros", "torch.empty_like"),
+    *("torch.Tensor.mul", "torch.Tensor.new_zeros", "torch.empty_like"),
     *("torch.Tensor.clone", "torch.Tensor.detach", "torch.Tensor.double", "torch.Tensor.item"),
     *("torch.Tensor.__getitem__", "torch.Tensor.__setitem__", "torch.Tensor.__float__"),
 )
@@ -43,23 +43,15 @@ def relu_gradient(x: Tensor, upstream: Tensor, negative_slope: float = 0.0) -> T
     return torch.where(x <= 0, closed, upstream)
 
 
-def linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    """x @ w + b: shapes (*batch, fan_in), (fan_in, fan_out) and (fan_out,) to (*batch, fan_out).
-
-    ``torch.nn.Linear`` stores the transpose of ``w``. Raises ValueError if shapes do not fit.
-    """
-    if x.dim() < 2 or w.dim() != 2 or x.shape[-1] != w.shape[0] or b.shape != w.shape[1:]:
-        raise ValueError(
-            "x, w and b must have shapes (*batch, fan_in), (fan_in, fan_out) and (fan_out,), "
-            f"got {tuple(x.shape)}, {tuple(w.shape)} and {tuple(b.shape)}"
-        )
-    return x @ w + b
-
-
-def linear_gradients(x: Tensor, w: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients G wᵀ, xᵀ G and Σ G (over the batch) for x, w and b, where upstream is G."""
-    rows = upstream.flatten(0, -2)
-    return upstream @ w.T, x.flatten(0, -2).T @ rows, rows.sum(0)
+def relu_gradient_loops(x: Tensor, upstream: Tensor, negative_slope: float = 0.0) -> Tensor:
+    """:func:`relu_gradient` one number at a time: a comparison decides what passes."""
+    gradient = torch.empty_like(x)
+    for place in product(*map(range, x.shape)):
+        passes = upstream[place].item()
+        if x[place].item() <= 0:
+            passes = negative_slope * passes if negative_slope else 0.0
+        gradient[place] = passes
+    return gradient
 
 
 def forward_and_backward(
@@ -67,7 +59,7 @@ def forward_and_backward(
 ) -> tuple[Tensor, Tensor, list[Pair]]:
     """The mean squared error of linear layers with ReLU between them, and all its gradients.
 
-    Takes ``x`` (*batch, fan_in), ``target`` as :func:`mse` does, and a pair for each layer; returns
+    Takes ``x`` (*batch, fan_in), ``target`` as :func:`mse_loss` does, and a pair for each layer; returns
     the loss, its gradient with respect to x, and a pair of gradients for each layer. The recursion
     goes forward on its way in, and backward on its way out. Raises ValueError if shapes do not fit.
     """
@@ -79,7 +71,7 @@ def forward_and_backward(
         )
         upstream = relu_gradient(z, upstream, negative_slope)
     else:
-        loss, upstream, gradients = mse(z, target), mse_gradient(z, target), []
+        loss, upstream, gradients = mse_loss(z, target), mse_loss_gradient(z, target), []
     x_gradient, w_gradient, b_gradient = linear_gradients(x, w, upstream)
     return loss, x_gradient, [(w_gradient, b_gradient), *gradients]
 

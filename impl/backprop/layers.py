@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impl.backprop.chain_rule import linear, linear_gradients, relu, relu_gradient
-from impl.backprop.loss import mse, mse_gradient
+from impl.backprop.chain_rule import relu, relu_gradient
+from impl.backprop.linear import linear, linear_gradients
+from impl.backprop.loss import mse_loss, mse_loss_gradient
 
 USES: tuple[str, ...] = ()
 
@@ -88,14 +89,14 @@ class MSE(Layer):
     """The loss, and so the last layer: its own gradient is 1, unless ``out.g`` says otherwise."""
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean squared error, a scalar; raises as ``mse`` does."""
+        """The mean squared error, a scalar; raises as ``mse_loss`` does."""
         self.target = target
-        return self._keep(output, mse(output, target))
+        return self._keep(output, mse_loss(output, target))
 
     @torch.no_grad()
     def backward(self) -> None:
         """Set ``inp.g``."""
-        self.inp.g = self._upstream(1.0) * mse_gradient(self.inp, self.target)
+        self.inp.g = self._upstream(1.0) * mse_loss_gradient(self.inp, self.target)
 
 
 class Model(Layer):
@@ -107,7 +108,7 @@ class Model(Layer):
         self.layers, self.loss = layers, MSE()
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar, for ``x`` (*batch, features) and a ``target`` as ``mse`` takes it."""
+        """The loss, a scalar, for ``x`` (*batch, features) and a ``target`` as ``mse_loss`` takes it."""
         out = x
         for layer in self.layers:
             out = layer(out)

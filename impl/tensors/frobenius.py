@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ USES = (
     *("torch.Tensor.__getitem__", "torch.Tensor.item", "torch.Tensor.real", "torch.Tensor.imag"),
     *("torch.Tensor.mul", "torch.Tensor.add", "torch.Tensor.sum", "torch.Tensor.sqrt"),
     *("torch.Tensor.eq", "torch.Tensor.masked_fill", "torch.Tensor.div"),
+    *("torch.Tensor.new_zeros", "torch.Tensor.__setitem__"),
 )
 
 
@@ -55,6 +57,14 @@ def frobenius_norm_gradient(m: Tensor, dim: Sequence[int] = (-2, -1)) -> Tensor:
     """
     norm = frobenius_norm(m, dim, keepdim=True)
     return m / norm.masked_fill(norm == 0, 1)
+
+
+def frobenius_norm_gradient_loops(m: Tensor) -> Tensor:
+    """:func:`frobenius_norm_gradient` of a real matrix, one quotient at a time."""
+    norm, gradient = frobenius_norm_loops(m), m.new_zeros(m.shape)
+    for place in product(*map(range, m.shape)):
+        gradient[place] = 0.0 if norm == 0 else m[place].item() / norm
+    return gradient
 
 
 def _two_dimensions(m: Tensor, dim: Sequence[int]) -> tuple[int, int]:

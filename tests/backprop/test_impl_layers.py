@@ -159,5 +159,5 @@ def test_model_refuses_to_broadcast(target: tuple[int, ...]) -> None:
     if target == (4, 1):
         assert model(randn(4, 2), randn(*target)).shape == ()
         return
-    with pytest.raises(ValueError, match=r"got output \(4, 1\) and target"):
+    with pytest.raises(ValueError, match=r"got input \(4, 1\) and target"):
         model(randn(4, 2), randn(*target))

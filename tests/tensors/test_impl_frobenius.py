@@ -17,7 +17,12 @@ from torch.autograd import gradcheck
 from torch.linalg import matrix_norm
 from torch.testing import assert_close
 
-from impl.tensors.frobenius import frobenius_norm, frobenius_norm_gradient, frobenius_norm_loops
+from impl.tensors.frobenius import (
+    frobenius_norm,
+    frobenius_norm_gradient,
+    frobenius_norm_gradient_loops,
+    frobenius_norm_loops,
+)
 
 LESSON = torch.arange(1.0, 10).reshape(3, 3)
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=80)
@@ -28,6 +33,7 @@ EXAMPLES = {
     "frobenius_norm": lambda: [frobenius_norm(m) for m in (LESSON, COMPLEX)],
     "frobenius_norm_loops": lambda: frobenius_norm_loops(LESSON),
     "frobenius_norm_gradient": lambda: frobenius_norm_gradient(LESSON),
+    "frobenius_norm_gradient_loops": lambda: frobenius_norm_gradient_loops(LESSON),
 }
 
 
@@ -155,3 +161,9 @@ def test_errors(m: Tensor, dim: tuple[int, ...], error: type[Exception], message
 def test_loops_take_one_matrix() -> None:
     with pytest.raises(ValueError, match=r"m must have 2 dimensions, got shape \(1, 3, 3\)"):
         frobenius_norm_loops(LESSON[None])
+
+
+@pytest.mark.parametrize("matrix", [LESSON, torch.zeros(2, 3), torch.ones(3, 0)])
+def test_gradient_one_quotient_at_a_time(matrix: torch.Tensor) -> None:
+    loops = frobenius_norm_gradient_loops(matrix)
+    assert_close(loops, frobenius_norm_gradient(matrix), rtol=1e-6, atol=0)

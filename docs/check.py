@@ -1,0 +1,142 @@
+"""``make site-check``: every page of the built site in Chromium, light and dark, on a desk and on a phone.
+
+No violation that axe-core finds, no sideways scrolling, no error, no request to another origin, at most 300 kB for a
+page with its figures as a server sends them (gzip), and text without JavaScript. Exits with 1 if something is found.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import http.server
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from derivations.rows import ROOT
+from docs.katex import PACKAGE
+
+AXE = PACKAGE.parent / "axe-core" / "axe.min.js"
+LARGEST = 300_000  # bytes of a page
+MODES = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 360)]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+
+def browser_path() -> str | None:
+    """Debian's Chromium, or whatever goes by its name."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of ``folder`` on a server for this machine only."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def pages(site: Path) -> list[str]:
+    """The addresses of all pages, relative to the site."""
+    found = sorted(path.parent.relative_to(site).as_posix() for path in site.rglob("index.html"))
+    return ["" if name == "." else f"{name}/" for name in found]
+
+
+def problems(
+    browser: Any, address: str, names: Sequence[str], modes: Sequence[tuple[str, int]] = MODES
+) -> Iterator[str]:
+    """What is wrong with the pages ``names``, in one line each."""
+    axe = AXE.read_text(encoding="utf-8")
+    for scheme, width in modes:
+        context = browser.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True
+        )
+        view = context.new_page()
+        said: list[str] = []
+        view.on("console", lambda m, s=said: s.append(m.text) if m.type == "error" else None)
+        view.on("response", lambda r, s=said: s.append(r.url) if r.status >= 400 else None)
+        view.on("request", lambda r, s=said: None if r.url.startswith(address) else s.append(r.url))
+        for name in names:
+            where = f"{name or 'front page'} ({scheme}, {width} px)"
+            view.goto(address + name)
+            if width == 360 and view.evaluate("document.documentElement.scrollWidth") > width:
+                yield f"{where}: scrolls sideways"
+            view.add_script_tag(content=axe)
+            found = view.evaluate("axe.run({resultTypes: ['violations']})")
+            for each in found["violations"]:
+                node = each["nodes"][0]
+                yield f"{where}: {each['id']}, {len(each['nodes'])} times: {node['html'][:160]}"
+            yield from (f"{where}: {text}" for text in said)
+            said.clear()
+        context.close()
+
+
+def too_large(site: Path, names: Sequence[str]) -> Iterator[str]:
+    """Pages that are more than 300 kB with their figures, compressed."""
+    for name in names:
+        text = (site / name / "index.html").read_text(encoding="utf-8")
+        sources = {s for s in re.findall(r'<img[^>]* src="([^"#]+)', text) if "-dark." not in s}
+        parts = [text.encode(), *((site / name / s).resolve().read_bytes() for s in sources)]
+        size = sum(len(gzip.compress(part)) for part in parts)
+        if size > LARGEST:
+            yield f"{name or 'front page'}: {size / 1000:.0f} kB"
+
+
+def without_script(browser: Any, address: str, names: Sequence[str]) -> Iterator[str]:
+    """Pages that say nothing to a browser without JavaScript."""
+    context = browser.new_context(java_script_enabled=False)
+    view = context.new_page()
+    for name in names:
+        view.goto(address + name)
+        if len(view.locator("article").inner_text()) < 200:
+            yield f"{name or 'front page'}: nothing to read without JavaScript"
+    context.close()
+
+
+def main(site: Path = ROOT / "site") -> int:
+    """0 if nothing is wrong, 1 if something is, 2 if there is nothing to check with."""
+    names = pages(site)
+    if not names or browser_path() is None:
+        missing = (
+            "no site (make site)" if not names else "no Chromium (Debian: apt install chromium)"
+        )
+        print(f"error: there is {missing}", file=sys.stderr)
+        return 2
+    with served(site) as address, chromium() as browser:
+        found = [
+            *problems(browser, address, names),
+            *too_large(site, names),
+            *without_script(browser, address, names),
+        ]
+    print(*found, f"{len(names)} pages in {len(MODES)} modes: {len(found)} problems", sep="\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

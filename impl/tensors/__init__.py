@@ -1,0 +1,1 @@
+"""Implementations from scratch: tensors."""
