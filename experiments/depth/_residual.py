@@ -6,6 +6,7 @@ what its layers read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -48,16 +49,16 @@ def run(fill: Fill, branches: int, layers: int, width: int, key: Sequence[int]) 
         before = x
         x, inputs = fixup.residual(x, draw(block))
         kept.append(inputs)
-        forward.append(_square(x) / _square(before))
+        forward.append(_ratio(x, before))
     u, change, backward = u0, 0.0, []
     for block in reversed(range(branches)):
         before = u
         u, gradients = fixup.residual_gradients(u, draw(block), kept.pop())
         change += fixup.first_step_change(gradients)
-        backward.append(_square(u) / _square(before))
+        backward.append(_ratio(u, before))
     ends = {
-        "signal": _square(x) / _square(x0),
-        "gradient": _square(u) / _square(u0),
+        "signal": _ratio(x, x0),
+        "gradient": _ratio(u, u0),
         "signal moved": float((x - x0).abs().max()),
         "gradient moved": float((u - u0).abs().max()),
     }
@@ -66,3 +67,9 @@ def run(fill: Fill, branches: int, layers: int, width: int, key: Sequence[int]) 
 
 def _square(vector: Tensor) -> float:
     return float((vector * vector).sum())
+
+
+def _ratio(after: Tensor, before: Tensor) -> float:
+    """Of their squared lengths; NaN, which no prediction agrees with, if nothing is left."""
+    square = _square(before)
+    return _square(after) / square if square else math.nan

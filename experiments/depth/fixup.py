@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from experiments.depth import _first_step
 from experiments.figures import Picture
 from experiments.mutants import Mutant
 from experiments.settings import Unusable, at_least, check_rectified
@@ -18,7 +19,6 @@ from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Generator, Tensor
 
     from experiments.depth._residual import Fill
@@ -128,7 +128,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     found, spreads = [], []
     changes = samples[samples["statistic"] == "change"]
     for key, group in changes.groupby(["kind", "branches", "layers"]):
-        kind, branches, layers = str(key[0]), int(key[1]), int(key[2])
+        kind, branches, layers = str(key[0]), int(str(key[1])), int(str(key[2]))
         size = {"branches": branches, "branch_layers": layers}
         scale = predict("scale")(**size) if kind == "fixup" else 1.0
         mean = float(predict("change")(**size, scale=scale))
@@ -193,34 +193,9 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     return {"steps.csv": steps, "growth.csv": pd.DataFrame(rows, columns=columns)}
 
 
-def draw(figure: Figure, data: pd.DataFrame) -> None:
-    """The first step over the number of branches: dots measured, lines derived."""
-    axes = figure.subplots()
-    names = {"fixup": "Fixup", "unscaled": "zero last layers alone"}
-    for number, (key, group) in enumerate(data.groupby(["kind", "layers"])):
-        (kind, layers), colour = map(str, key), f"C{number}"
-        axes.plot(group["branches"], group["predicted"], color=colour, linewidth=1)
-        axes.errorbar(
-            group["branches"],
-            group["mean"],
-            3 * group["sem"],
-            fmt=("o", "s", "^", "D")[number % 4],
-            markersize=4,
-            color=colour,
-            label=f"{names[kind]}, {layers} layers a branch",
-        )
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log", base=2)
-    axes.set_xlabel("residual branches")
-    axes.set_ylabel("first step, over ‖u‖²‖x‖²")
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
-    axes.legend(loc="upper left")
-
-
 PICTURES = (
     Picture(
-        draw,
+        _first_step.draw,
         data="steps.csv",
         caption="How fast the loss falls with the learning rate at the first step, over the number of residual "
         "branches: dots are means of measured networks with three standard errors, lines are derived. "
