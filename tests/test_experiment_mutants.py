@@ -21,6 +21,7 @@ QUICK |= {"tensors/frobenius": {"networks": 30, "depth": 5, "draws": 300}}
 QUICK |= {"init/fans": {"networks": 30}}
 QUICK |= {"init/shifted_relu": {"networks": 16, "depth": 24}}
 QUICK |= {"depth/finite_width": {"networks": 400, "real": 30, "depth": 20}}
+QUICK |= {"depth/fixup": {"networks": 20, "blocks": 50}}
 ALL = [(row, number) for row in ROWS for number in range(len(load(row).MUTANTS))]
 
 
