@@ -34,6 +34,7 @@ LESSON: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "the loss, and a squeeze", ("backprop/loss",)),
     ("", "gradients by hand, from the loss to the input", ("backprop/chain_rule",)),
     ("", "the gradient of a linear layer, in three ways", ("backprop/linear",)),
+    ("", "convolution as a matrix product", ("backprop/conv",)),
     ("", "layers as classes, then modules", ("backprop/module",)),
     ("lesson 9", "where the root of five comes from", ("init/conv_default",)),
     ("lesson 9", "why a good start is needed: a hundred products", ("init/repeated_product",)),

@@ -15,11 +15,13 @@ from experiments.runner import load
 QUICK = {"init/kaiming": {"networks": 10}, "init/xavier": {"networks": 8}}
 QUICK |= {"backprop/chain_rule": {"networks": 20, "depth": 12}}
 QUICK |= {"backprop/loss": {"problems": 6}, "backprop/linear": {"shapes": 10}}
+QUICK |= {"backprop/conv": {"networks": 100, "layers": 10}}
 QUICK |= {"backprop/module": {"steps": 2, "draws": 40}}
 QUICK |= {"tensors/frobenius": {"networks": 30, "depth": 5, "draws": 300}}
 QUICK |= {"init/fans": {"networks": 30}}
 QUICK |= {"init/shifted_relu": {"networks": 16, "depth": 24}}
 QUICK |= {"depth/finite_width": {"networks": 400, "real": 30, "depth": 20}}
+QUICK |= {"depth/fixup": {"networks": 20, "blocks": 50}}
 ALL = [(row, number) for row in ROWS for number in range(len(load(row).MUTANTS))]
 
 

@@ -33,7 +33,7 @@ MAY_IMPORT = {  # besides the standard library and itself
             "pandas",
             "rich",
         ),
-        *("scipy", "sklearn", "torch", "tyro"),
+        *("scipy", "sklearn", "threadpoolctl", "torch", "tyro"),
     },
 }
 UNSAFE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}

@@ -47,7 +47,7 @@ DERIVATION = Derivation(
             why="all $n$ units of a layer are inactive at once",
         ),
         *induction(
-            "survival",
+            "surviving",
             recurrence=sp.Eq(survival(layer), (1 - 2 ** (-width(layer))) * survival(layer - 1)),
             closed=survival(0) * Product(1 - 2 ** (-width(layer)), (layer, 1, depth)),
             index=depth,

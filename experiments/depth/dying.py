@@ -137,15 +137,18 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
 def draw_left(figure: Figure, data: pd.DataFrame) -> None:
     """The share of networks with a signal over the layers: lines predicted, dots measured."""
     axes = figure.add_subplot()
-    for place, (width, group) in enumerate(data.groupby("width", sort=False)):
-        colour = f"C{place % 5}"
+    below = -math.inf  # where the label below ends
+    for place, (width, group) in enumerate(data.groupby("width")):
+        colour, last = f"C{place % 5}", group.iloc[-1]
         axes.plot(group["layer"], group["predicted"], color=colour, linewidth=1)
         axes.plot(group["layer"], group["measured"], "o", color=colour, markersize=4)
-        last = group.iloc[-1]
+        label = max(last["predicted"], below)
         axes.annotate(
-            f"n = {width}", (1.02 * last["layer"], last["predicted"]), va="center", color=colour
+            f" n = {width}", (last["layer"] * 1.02, label), va="center", color=colour, fontsize=9
         )
-    axes.set(xlabel="layer", ylim=(-0.03, 1.03))
+        below = label + 0.06
+    axes.set(xlabel="layer", ylim=(-0.03, 1.03), xlim=(0, 1.16 * data["layer"].max()))
+    axes.locator_params(axis="x", integer=True)
     axes.set_title("share of networks with a signal")
 
 

@@ -161,7 +161,7 @@ def draw(figure: Figure, data: pd.DataFrame) -> None:
     errors = 3 * data["standard_error"]
     axes.errorbar(data["measured"], places, xerr=errors, fmt="o", color="C1", markersize=4)
     axes.set_yticks(list(places), data["label"])
-    axes.set_xlabel("mean square of the gradient, over what independence says")
+    axes.set_xlabel("gradient's mean square, over He's")
 
 
 PICTURES = (

@@ -133,12 +133,12 @@ def draw_variances(figure: Figure, data: pd.DataFrame) -> None:
     """n Var(r) over S_4: a line for each law, dots measured."""
     axes = figure.add_subplot()
     for place, (name, group) in enumerate(data.groupby("law", sort=False)):
-        slope = 2 * group["excess"].iloc[0]
-        colour = f"C{place % 5}"
-        line = "-" if place < 5 else "--"
-        axes.plot([0, 1], [5, 5 + slope], line, color=colour, linewidth=1)
-        axes.plot(group["concentration"], group["measured"], "o", color=colour, markersize=5)
-        axes.annotate(str(name), (1.02, 5 + slope), va="center", color=colour, fontsize=9)
+        end, colour = 5 + 2 * group["excess"].iloc[0], f"C{place}"
+        axes.plot([0, 1], [5, end], color=colour, linewidth=1)
+        axes.plot(group["concentration"], group["measured"], "o", color=colour, clip_on=False)
+        axes.annotate(
+            str(name), (1.04, end), va="center", color=colour, annotation_clip=False, fontsize=9
+        )
     axes.set(xlabel="how much of the input is one number, $S_4$", xlim=(0, 1))
     axes.set_title("variance of a layer's ratio, times its units")
     axes.set_ylim(bottom=0)
@@ -153,6 +153,7 @@ def draw_depth(figure: Figure, data: pd.DataFrame) -> None:
             group["layer"], group["measured"], "o", color=f"C{place}", markersize=4, label=name
         )
     axes.set(xlabel="layer", yscale="log")
+    axes.locator_params(axis="x", integer=True)
     axes.set_title("mean square of the signal, over the input's")
     axes.legend(loc="lower left")
 

@@ -15,11 +15,12 @@ W = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_se
 BACK = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
 READOUT = torch.randn(1, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
 MASK = torch.tensor([[2.0, 0.0, 2.0, 2.0]], dtype=torch.float64)
+EMPTY = torch.empty(3, 2)
 
 EXAMPLES = {
     "Back": lambda: dense(W)(X)[1](READOUT),
     "Squares": lambda: there_and_back([dense(W, 0.2, MASK)], X, READOUT),
-    "orthogonal_": lambda: orthogonal_(torch.empty(3, 2)),
+    "orthogonal_": lambda: orthogonal_(EMPTY),
     "dense": lambda: dense(W, 0.2, MASK)(X)[1](READOUT),
     "residual": lambda: residual(W, BACK, 0.5, 0.1)(X)[1](X),
     "there_and_back": lambda: there_and_back([dense(W)], X, READOUT),
