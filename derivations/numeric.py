@@ -18,7 +18,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from derivations.domains import within
-from derivations.expectation import GaussianMean, Mean, Variance
+from derivations.expectation import GaussianMean, Mean, Symmetric, Variance
 from derivations.outcomes import draw_outcomes
 from derivations.solve import Root
 
@@ -236,9 +236,10 @@ def _mean(node: Mean, at: dict[sp.Basic, Any], seed: int) -> Number:
     entries = {law: law.variables(expression) for law in node.laws}
     atoms = 3 if sum(map(len, entries.values())) <= MOST_OF_THREE else 2
     outcomes = [draw_outcomes(law, mine, value, seed, atoms) for law, mine in entries.items()]
-    for _, values in itertools.chain.from_iterable(outcomes):
-        for variable, value in values.items():
-            _inside(variable, value)
+    for law, mine in entries.items():
+        mean = sp.S.Zero if isinstance(law, Symmetric) else law.moments.get(sp.Integer(1))
+        for variable in mine if mean is not None else ():
+            _inside(variable, value(mean))  # a positive variable has no mean of zero
     names = {v: sp.Dummy(str(v)) for mine in entries.values() for v in mine}
     plain = expression.xreplace(names)
     total = mp.mpf(0)

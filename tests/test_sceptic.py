@@ -136,6 +136,7 @@ def test_one_size_beyond_is_tried_for_each_size_alone() -> None:
         (sp.Subs(sp.Derivative(sp.exp(3 * p), p), p, 0), sp.Integer(3)),  # the end of a range
         (sp.Subs(n / x, n, sp.log(v + 1)), sp.log(v + 1) / x),  # a size between two
         (sp.Subs(p**2, p, 1 - x), (1 - x) ** 2),  # claimed where 1 - x is positive
+        (Mean(p**2 + p, Independent(p, {1: v, 2: 2 * v**2})), 2 * v**2 + v),
         (sp.Derivative(x * f(1), x), f(1)),
         (sp.Abs(g(1)) + sp.Derivative(x, x), g(1) + 1),
         (sp.Integral(p, (p, 0, v)), v**2 / 2),

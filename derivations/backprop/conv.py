@@ -13,7 +13,8 @@ kernel_size, positions, bias = symbols("he2015", "kernel_size positions bias")
 channels, filters, kernel_volume = symbols("he2015", "channels filters kernel_volume")
 weight_var, image_size, angle = symbols("he2015", "weight_var image_size angle")
 
-i, p, q, t, c = sp.symbols("i p q t c", integer=True, nonnegative=True)
+i, p, q, c = sp.symbols("i p q c", integer=True, nonnegative=True)
+t = sp.Symbol("t", integer=True)
 x, g, w, d, z, a = (sp.IndexedBase(name) for name in ("x", "g", "w", "d", "z", "a"))
 
 POSITIONS, TAPS = (p, 0, positions - 1), (t, 0, kernel_size - 1)
