@@ -461,3 +461,21 @@ def test_a_root_is_kept_unless_there_is_one() -> None:
     assert Root(p * v - 1, p).doit() == 1 / v
     assert two.free_symbols == set()
     assert Root(p * v - 1, p).free_symbols == {v}
+
+
+def test_algebra_knows_from_which_size_on_a_step_is_claimed() -> None:
+    """A sum over k from zero on may hold a step that is claimed from one on, with one symbol for both."""
+    k = sp.Symbol("k", integer=True, nonnegative=True)
+    step = Step("sign", sp.sign(k) * n, n + 0 * k, "k is not zero", least=((k, 1), (n, 2)))
+    assert algebra.difference(step.lhs, step.rhs) is not None
+    left, right = algebra.sides(step)
+    assert (left, right) == (n, n)
+    (size,) = algebra.sides(Step("size", k + p, p + k, "why", least=((k, 1),)))[0].atoms(
+        sp.Symbol
+    ) - {p}
+    assert (size.name, size.is_integer, size.is_positive) == ("k", True, True)
+    for claimed in ((), ((k, 0),), ((n, 2),)):
+        kept = Step("kept", k + n, n + k, "why", least=claimed)
+        assert algebra.sides(kept) == (k + n, n + k)
+    turned = Step("turned", n, k * n, "why", least=((k, 1),))
+    assert algebra.sides(turned)[1] == sp.Symbol("k", integer=True, positive=True) * n
