@@ -57,11 +57,11 @@ def test_one_worker_and_two_give_the_same_bits_and_another_seed_others(
 
 def test_killed_at_any_instant_and_run_again_is_as_if_never_killed(tmp_path: Path) -> None:
     """A result is there whole or not at all, and running again gives the same bits."""
-    row = "init/kaiming"
+    row = "init/relu"
     processes = get_context(
         "forkserver"
     )  # it imports once; each run forks, and begins with its work
-    processes.set_forkserver_preload(["matplotlib.pyplot", "experiments.init.kaiming"])
+    processes.set_forkserver_preload(["matplotlib.pyplot", "experiments.init.relu"])
 
     def run(name: str) -> BaseProcess:
         process = processes.Process(target=run_row, args=(row, small(row), tmp_path / name))
