@@ -131,8 +131,8 @@ DERIVATION = Derivation(
         Step(
             "inside",
             Sum(
-                KroneckerDelta(p + t, q),
-                (t, -1, 1),
+                KroneckerDelta(p + t - 1, q),
+                (t, 0, 2),
                 (p, 1, image_size),
                 (q, 1, image_size),
             ),

@@ -45,7 +45,7 @@ class Settings:
     """The same seed gives the same bits."""
 
     def __post_init__(self) -> None:
-        at_least(100, networks=self.networks)
+        at_least(2, networks=self.networks)
         at_least(1, depth=self.depth, outputs=self.outputs)
         at_least(NARROWEST, width=self.width)
         at_least(0, seed=self.seed)

@@ -138,7 +138,7 @@ def test_every_statistic_has_a_prediction() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"width": 19}, {"networks": 99}, {"depth": 0}, {"outputs": 0}, {"seed": -1}),
+        *({"width": 19}, {"networks": 1}, {"depth": 0}, {"outputs": 0}, {"seed": -1}),
         {"bias": math.nan},
     ],
 )
