@@ -47,11 +47,9 @@ def within(symbol: sp.Basic, value: Any, *, between: bool = False) -> bool:
     if isinstance(symbol, Bounded) and not symbol.low <= value <= symbol.high:
         return False
     sides = (
-        (symbol.is_positive, value > 0),
         (symbol.is_nonnegative, value >= 0),
-        (symbol.is_negative, value < 0),
         (symbol.is_nonpositive, value <= 0),
-        (symbol.is_nonzero, value != 0),
+        (symbol.is_nonzero, value != 0),  # what is positive is so, too
         (symbol.is_integer, between or mp.isint(value)),
     )
     return all(holds for declared, holds in sides if declared)
