@@ -26,10 +26,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rich.progress import track
 
-from derivations import load
+from derivations import load, rows
 from derivations.notation import PAPERS, NotationError, parse_note, read_paper
 from derivations.record import is_record, read_record, record, write_record
-from derivations import rows
 from derivations.rows import ROOT, UnknownRow, find
 from docs import extension, records
 from experiments import results

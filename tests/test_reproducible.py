@@ -31,7 +31,7 @@ SMALL |= {
 }
 # Rows that refuse so few, as their p-values could not be trusted.
 LEAST: dict[str, dict[str, int]] = {
-    "depth/correlation": {"networks": 30},
+    "depth/correlation": {"networks": 30, "draws": 30},
     "depth/dying": {"networks": 1000},
     "depth/exact_law": {"real": 30},
     "depth/weight_law": {"draws": 10_000, "real": 30},
