@@ -188,7 +188,7 @@ def calibration(_: str, up: str) -> str:
         [
             f"A run of [depth/finite_width]({up}depth/finite_width.md) has {size}; the last line is one network of "
             f"width {crowd['width']} and depth {crowd['depth']}, with a batch of {crowd['batch']}.",
-            table(["", "counted", "so, with 99.9 % confidence", "promised"], rows),
+            table(["what", "counted", "so, with 99.9 % confidence", "promised"], rows),
             '??? note "Means of heavy-tailed values: skewness that a test does not allow for, and how much too '
             'often it rejects"\n' + indent(listed),
             _again(command),

@@ -178,9 +178,10 @@ def test_benchmarks_write_their_numbers(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
     benchmarks.main()
     numbers = json.loads(out.read_text(encoding="utf-8"))
-    assert len(numbers["races"]) == 7
+    names = [race["name"] for race in numbers["races"]]
+    assert len(set(names)) == len(names) > 7
     for race in numbers["races"]:
-        assert race["peer"].startswith("torch.")
+        assert race["peer"]
         assert race["low"] <= race["ratio"] <= race["high"]
 
 

@@ -197,7 +197,6 @@ def draw(figure: Figure, data: pd.DataFrame) -> None:
 PICTURES = (
     Picture(
         draw_matrices,
-        name="matrices",
         data="matrices.csv",
         height=3.4,
         caption="A 3 × 3 kernel on a 4 × 4 image has four outputs. Above, each row is a window, times nine weights. "
@@ -207,6 +206,7 @@ PICTURES = (
     ),
     Picture(
         draw,
+        name="fields",
         data="fields.csv",
         caption="Mean square of responses and gradients with zeros around the image and He's weights. Lines: K applied "
         "layer by layer. The border starves first, then the rest.",

@@ -17,7 +17,7 @@ from experiments.sketch import FloatArray
 LAYERS = 16  # of each network that quantiles are kept of
 MOST_UNITS = 16384  # the exact predictions are sums with a term for each unit
 DEEPEST = 10**7
-BLOCK = 1024  # as experiments.law has it, whose import takes a second
+BLOCK = 2048  # as experiments.law has it, whose import takes a second
 # Seconds of a core, roughly, to share out the work; docs/counts/sizing.json has what was measured.
 SECONDS = {"law": 1.5e-7, "weight": 6e-9, "layer": 3e-5}
 
