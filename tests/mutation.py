@@ -43,6 +43,14 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("derivations/algebra.py", r"if swaps", "to replace nothing changes nothing"),
     ("derivations/domains.py", r"span = 10", "how far integers are drawn is cut again one line on"),
     ("derivations/domains.py", r"evalf\(None\)", "a range whose ends are whole numbers or π"),
+    (
+        "derivations/expectation.py",
+        r"Dummy\\(",
+        "the name of a symbol that nobody sees, or a slower road",
+    ),
+    ("derivations/expectation.py", r"Poly\\(both", "a polynomial in one symbol knows which"),
+    ("impl/init/kaiming.py", r"FAN_IN", "modes are read in lower case"),
+    ("impl/init/relu.py", r"number <= 0", "zero times the slope is zero"),
     ("derivations/proof.py", r"time\.process_time", "how long it took, which no test times"),
     (
         "derivations/points.py",

@@ -35,6 +35,7 @@ q, keep = sp.Symbol("q", negative=True), bounded("keep", 0, 1)
 n, i, j = sp.symbols("n i j", integer=True, positive=True)
 w, u = sp.IndexedBase("w"), sp.IndexedBase("u")
 f, g = sp.Function("f"), sp.Function("g", positive=True)
+G = g(7)
 AT = {x: mp.mpf(-2), y: mp.mpf(3), p: mp.mpf(2), v: mp.mpf(4), n: mp.mpf(3)}
 
 
@@ -186,6 +187,7 @@ def moment(outcomes: Sequence[tuple[Any, dict[sp.Expr, Any]]], *powers: tuple[sp
         Independent(w, {1: sp.Integer(2)}),
         Independent(w, {2: sp.Integer(5)}),
         Symmetric(w, {2: sp.Integer(5)}),
+        Symmetric(w, {2: sp.Integer(5), 4: sp.Integer(40)}),
         Symmetric(w, {}),
         Dependent(w, {1: sp.Integer(1), 2: sp.Integer(5)}),
         Normal(w, 5),
@@ -214,7 +216,8 @@ def test_a_random_law_has_what_is_declared_and_no_more(law: Law, atoms: int) -> 
         assert (mixed == {"0"}) is law.independent
         assert len(third) == 6 or isinstance(law, Symmetric)
         values = {Normal: 5, Signs: 2, Dependent: 3}.get(type(law), atoms)
-        values *= 2 if type(law) is Symmetric else 1
+        if type(law) is Symmetric:
+            values = 3 if 4 in law.moments else 2 * values
         assert len(made) == (values if isinstance(law, Dependent) else values**2)
 
 
@@ -413,7 +416,9 @@ def test_each_way_of_simplifying_is_shown_until_nothing_is_left() -> None:
     ("law", "expression", "value"),
     [
         (Symmetric(w, {2: v}), w[1] ** 3 + w[1] ** 2, v),
-        (Symmetric(w, {2: v}), sp.Max(0, w[1]) ** 2, v / 2),
+        (Symmetric(w, {2: v}), sp.Max(0, w[1]) ** 2 + 3, v / 2 + 3),
+        (Symmetric(w, {2: v, 4: p}), w[1] ** 2 + sp.Max(0, w[2]) ** 2, 3 * v / 2),
+        (Signs(w), sp.Abs(w[1]) + w[2] ** 2 + sp.Max(0, w[3]), sp.Rational(5, 2)),
         (Symmetric(w, {2: v}), sp.Abs(w[1]), sp.Symbol("E[|w|^1]", positive=True)),
         (Signs(w), sp.Abs(w[1]) + w[1] ** 6 * w[2], 1),
         (Normal(w, v), w[1] ** 4 * w[2] ** 2, 3 * v**3),
@@ -479,3 +484,80 @@ def test_algebra_knows_from_which_size_on_a_step_is_claimed() -> None:
         assert algebra.sides(kept) == (k + n, n + k)
     turned = Step("turned", n, k * n, "why", least=((k, 1),))
     assert algebra.sides(turned)[1] == sp.Symbol("k", integer=True, positive=True) * n
+
+
+def test_two_families_are_independent_and_two_places_may_be_one() -> None:
+    one, other = Independent(w, {1: 0, 2: v}), Independent(u, {1: 0, 2: p})
+    assert Mean(w[1] ** 2 * u[1] ** 2, one, other).doit() == v * p
+    pair = Mean(w[i] * w[j], one)
+    assert pair.doit() == pair  # nothing says that i and j differ
+    assert Mean(w[i] * w[i + 1], one).doit() == 0
+    assert Mean(w[1, i] * w[2, i], one).doit() == 0
+    assert Mean(w[1] * w[2], one).doit() == 0
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        sp.Integral(x * G, (x, G, 3 + G)),
+        sp.Integral(p * G, (p, 0, G)),
+        sp.Integral(x * y * G, (x, -1, y), (y, -G, 2)),
+        sp.Sum(i * G, (i, 1, sp.ceiling(G))),
+        sp.Product(i * G, (i, sp.floor(G) + 1, 5)),
+        sp.Derivative(x**2 * G, x),
+        sp.Subs(x**2 * G, x, G),
+        sp.Limit(p * G, p, G),
+        Root(p - G * y, p),
+        GaussianMean(x**2 * G, x, G),
+        Mean(x * G, Independent(x, {1: G})),
+        Variance(x * G, Independent(x, {1: G, 2: 20 * G**2})),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_one_seed_holds_for_all_that_is_drawn(expression: sp.Expr, seed: int) -> None:
+    """An undefined function has one value at one place, wherever an expression mentions it."""
+    found = evaluate(expression, AT, seed)
+    known = expression.xreplace({G: (value := sp.Symbol("value", positive=True))})
+    close = 1e-9 if expression.has(sp.Limit) else 1e-29
+    assert found == pytest.approx(evaluate(known, {**AT, value: evaluate(G, {}, seed)}), rel=close)
+
+
+def test_what_a_law_leaves_open_differs_from_seed_to_seed() -> None:
+    third = Mean(x**3, Independent(x, {1: 0, 2: 1}))
+    assert len({mp.nstr(evaluate(third, {}, seed), 8) for seed in range(5)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("power", "root"), [(1, 10**7), (1, mp.mpf(10) ** -7), (3, 300), (2, mp.mpf("0.02"))]
+)
+def test_a_root_is_found_near_and_far_and_to_all_digits(power: int, root: Any) -> None:
+    with mp.workdps(numeric.WORKING_DIGITS):
+        known = mp.mpf(root)
+        found = evaluate(Root(p**power * v - n, p), {v: 1 / known**power, n: mp.mpf(1)})
+        assert abs(found / known - 1) < mp.mpf(10) ** -numeric.DIGITS
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (sp.Derivative(1000 * x + sp.Abs(x) ** 3, x), 1000),
+        (sp.Derivative(sp.Max(0, x), x), None),
+        (sp.Derivative(sp.Max(0, x) * 10**-3, x), None),
+        (sp.Derivative(x * sp.Heaviside(x, 0), x), None),
+        (sp.Derivative(x * sp.Heaviside(-x, 0), x), None),
+    ],
+)
+def test_a_derivative_is_the_same_from_both_sides(expression: sp.Expr, value: Any) -> None:
+    if value is None:
+        with pytest.raises(Undefined, match="depends on the side"):
+            evaluate(expression, {x: mp.mpf(0)})
+    else:
+        assert evaluate(expression, {x: mp.mpf(0)}) == pytest.approx(value)
+
+
+def test_where_a_function_has_a_pole_it_has_no_value_and_what_is_no_pole_is_an_error() -> None:
+    with pytest.raises(Undefined, match=r"gamma.* has no value at x = 0.0 \(gamma function pole\)"):
+        evaluate(sp.gamma(x), {x: mp.mpf(0)})
+    with pytest.raises(Undefined, match="at any point"):
+        evaluate(sp.Pow(sp.Integral(0, (x, 0, 1)), -1), {})
