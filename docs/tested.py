@@ -23,9 +23,9 @@ MACHINERY = {
     "derivations/proof.py": ("test_two_roads", "test_sceptic", "test_proof"),
     "derivations/solve.py": ("test_two_roads", "test_sceptic", "test_proof"),
     "derivations/vectorised.py": ("test_sceptic", "test_proof"),
-    "experiments/passes.py": ("test_stack",),
+    "experiments/passes.py": ("test_stack", "test_passes"),
     "experiments/ratios.py": ("test_ratios",),
-    "experiments/stack.py": ("test_stack",),
+    "experiments/stack.py": ("test_stack", "test_passes"),
     "experiments/statistics.py": ("test_statistics",),
     "experiments/verdict.py": ("test_verdict",),
 }
