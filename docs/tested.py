@@ -26,8 +26,8 @@ MACHINERY = {
     "experiments/passes.py": ("test_stack", "test_passes"),
     "experiments/ratios.py": ("test_ratios",),
     "experiments/stack.py": ("test_stack", "test_passes"),
-    "experiments/statistics.py": ("test_statistics",),
-    "experiments/verdict.py": ("test_verdict",),
+    "experiments/statistics.py": ("test_statistics", "test_distributions"),
+    "experiments/verdict.py": ("test_verdict", "test_distributions"),
 }
 
 
