@@ -482,6 +482,8 @@ def test_algebra_knows_from_which_size_on_a_step_is_claimed() -> None:
     for claimed in ((), ((k, 0),), ((n, 2),)):
         kept = Step("kept", k + n, n + k, "why", least=claimed)
         assert algebra.sides(kept) == (k + n, n + k)
+    two = bounded("size", 2, integer=True)  # positive already, and with a range of its own
+    assert algebra.sides(Step("ranged", two, two + 0 * n, "why", least=((two, 3),)))[0] is two
     turned = Step("turned", n, k * n, "why", least=((k, 1),))
     assert algebra.sides(turned)[1] == sp.Symbol("k", integer=True, positive=True) * n
 
