@@ -77,8 +77,8 @@ serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machi
 lab: $(INSTALLED) ## Open JupyterLab, for this machine only, behind a token (as root: ARGS=--allow-root)
 	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(ARGS)
 
-bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs
-	@$(PY) -m benchmarks
+bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs (some minutes)
+	@$(PY) -m benchmarks --out docs/counts/benchmarks.json $(ARGS)
 	@$(PY) -m benchmarks.sizing
 
 lint: $(INSTALLED) ## Check format, style and types
