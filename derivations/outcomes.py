@@ -57,6 +57,8 @@ def _single(
         scale = mp.sqrt(value(law.moments[2]))
         return [(p, scale * x) for p, x in _gauss_hermite()]
     moments = _moments(law, value)
+    if set(moments) == {1, 2, 3}:
+        return _four_points(rng, moments)
     weights, values = _probabilities(rng, atoms), [_real(rng) for _ in range(atoms)]
     if isinstance(law, Symmetric) and set(moments) == {2, 4}:
         return _three_points(moments[2], moments[4])
@@ -70,6 +72,14 @@ def _three_points(square: Number, fourth: Number) -> list[tuple[Number, Number]]
     """The only symmetric law on zero and two other points that has these moments, by Jensen fourth >= square²."""
     share, size = square**2 / fourth, mp.sqrt(fourth / square)
     return [(1 - share, mp.mpf(0)), (share / 2, size), (share / 2, -size)]
+
+
+def _four_points(rng: Random, moments: dict[int, Number]) -> list[tuple[Number, Number]]:
+    """Four random points with weights for the first three moments; one may be negative: a mean needs only the sum."""
+    points = [_real(rng) for _ in range(4)]
+    powers = mp.matrix([[point**power for point in points] for power in range(4)])
+    weights = mp.lu_solve(powers, mp.matrix([1, moments[1], moments[2], moments[3]]))
+    return list(zip(weights, points, strict=True))
 
 
 def _joint(rng: Random, variables: Sequence[sp.Expr], moments: dict[int, Number]) -> list[Outcome]:

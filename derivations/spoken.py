@@ -129,7 +129,7 @@ class Speaker(Printer):
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         times = {1: "", 2: "second ", 3: "third "}
         told = [
-            f"the {times.get(int(n), f'{n}-fold ')}derivative with respect to {self._print(v)}"
+            f"the {times.get(n, f'{self._print(n)}-fold ')}derivative with respect to {self._print(v)}"
             for v, n in expr.variable_count
         ]
         return f"{' of '.join(told)} of {self.whole(expr.expr)}"

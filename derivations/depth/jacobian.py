@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Integral, Limit, Product, Rational, Subs, Sum, cos, log, pi, sin
+from sympy import Limit, Product, Rational, Subs, Sum, log
 from sympy import digamma as psi
 
+from derivations.depth import _moments, _sixth
 from derivations.depth.finite_width import DERIVATION as FINITE_WIDTH
 from derivations.depth.finite_width import active
 from derivations.expectation import Independent, Mean, Normal
@@ -13,9 +14,9 @@ from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step, induction
 
 units, depth, layer, share = symbols("pennington2017", "units depth layer share")
-turn, weight_std, directions = symbols("pennington2017", "turn weight_std directions")
-variance, fourth, square = symbols("pennington2017", "variance fourth square")
-n, L, p, t, v, a, b = units, depth, share, turn, variance, fourth, square
+variance, directions = symbols("pennington2017", "variance directions")
+fourth, square = symbols("pennington2017", "fourth square")
+n, L, p, v, a, b = units, depth, share, variance, fourth, square
 
 i, j = sp.symbols("i j", integer=True, positive=True)
 w, x, m, q, c = (sp.IndexedBase(name) for name in ("w", "x", "m", "q", "c"))
@@ -43,11 +44,6 @@ orthogonal_spread = (n + 2) * Rational(1, 3) * orthogonal_growth**L - (n - 1) * 
 exponent = (log(2 / n) + psi(directions / 2)) / 2
 
 
-def quarter_circle(power: int) -> sp.Expr:
-    """The mean of s**power under the density √(4 - s²) / π on (0, 2), with s = 2 sin t."""
-    return Integral((2 * sin(t)) ** power * (2 * cos(t)) ** 2 / pi, (t, 0, pi / 2))
-
-
 DERIVATION = Derivation(
     row="depth/jacobian",
     title="Singular values of the Jacobian",
@@ -56,38 +52,7 @@ DERIVATION = Derivation(
     claim="With Kaiming's weights the mean squared singular value of a square stack's Jacobian is 1 at every depth, "
     "and the stack still gets worse with every layer: the mean *fourth* power grows like $1 + 2L$.",
     lines=(
-        Given(
-            "quarter_circle",
-            "The singular values of one wide square matrix of independent entries with variance $1/n$ have the density "
-            "$\\sqrt{4 - s^2}/\\pi$ on $(0, 2)$: the quarter circle law, of Marchenko and Pastur. It is a limit.",
-        ),
-        Step(
-            "mean_square",
-            quarter_circle(2),
-            sp.S.One,
-            why="the mean of the squares is 1, with $s = 2 \\sin t$",
-        ),
-        Step(
-            "mean",
-            quarter_circle(1),
-            8 / (3 * pi),
-            why="the mean of the values themselves is below: Glorot and Bengio's normalised weights, where they "
-            "report about 0.8",
-            ref="glorot2010:§4.2.2",
-        ),
-        Step(
-            "standard",
-            Subs(weight_std * 8 / (3 * pi), weight_std, 1 / sp.sqrt(3)),
-            8 / (3 * sp.sqrt(3) * pi),
-            why="and their 0.5, for weights with $n \\operatorname{Var}[W] = \\frac13$",
-            ref="glorot2010:15",
-        ),
-        Step(
-            "mean_fourth",
-            quarter_circle(4),
-            sp.Integer(2),
-            why="the fourth powers tell how unequal they are: 1 if all are alike, and 2 after one layer",
-        ),
+        *_moments.ONE_LAYER,
         Given(
             "layers",
             "From here on nothing is a limit. All layers have $n$ units, and $J_l = D_l W_l J_{l-1}$ with $J_0 = I$. "
@@ -188,6 +153,8 @@ DERIVATION = Derivation(
             why="in wide layers it grows by $1/p$ a layer: by 1 in a linear stack, by 2 with ReLU",
             ref="pennington2017:§abstract",
         ),
+        *_sixth.SIXTH,
+        *_moments.WIDE,
         Given(
             "orthogonal",
             "Now $\\sqrt p\\, W_l$ is a random orthogonal matrix. A row of it is a row of normal numbers over its "
@@ -267,8 +234,8 @@ DERIVATION = Derivation(
         ),
     ),
     predictions=(
-        Prediction("mean", "mean", "Mean singular value of a wide matrix of variance 1/n."),
-        Prediction("standard", "standard", "The same for variance 1/3n."),
+        *_moments.PREDICTIONS,
+        *_sixth.PREDICTIONS,
         Prediction(
             "next_fourth", "next_fourth", "Mean sum of fourth powers, given the layer before."
         ),

@@ -22,9 +22,12 @@ def tables(samples: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
     values = samples[samples["stack"].str.endswith("singular values")].copy()
     values["stack"] = values["stack"].str.replace(", singular values", "")
     spectra = values[["stack", "layer", "direction", "value"]]
+    edges = _edges(spectra)
     found = {
         "spread.csv": _spread(samples, settings),
-        "spectra.csv": spectra,
+        "sixth.csv": _sixth(samples, settings),
+        "spectra.csv": spectra.merge(edges[["stack", "layer", "edge"]]),
+        "edges.csv": edges.rename(columns={"layer": "layers", "edge": "edge in wide layers"}),
         "exponents.csv": _exponents(samples, settings),
     }
     if settings.draws:
@@ -53,6 +56,41 @@ def _spread(samples: pd.DataFrame, settings: Any) -> pd.DataFrame:
         table["limit"] = np.ones(len(table)) * DERIVATION.predict(f"{prefix}limit")(**at)
         parts.append(table.assign(stack=stack))
     return pd.concat(parts, ignore_index=True)
+
+
+def _sixth(samples: pd.DataFrame, settings: Any) -> pd.DataFrame:
+    """The mean sixth power in Gaussian stacks after 1, 2, 4, … layers: measured, exact, and in wide layers."""
+    import pandas as pd
+
+    from derivations.depth.jacobian import DERIVATION
+    from experiments.depth._jacobian_runs import STACKS
+
+    rows = []
+    for stack in SHOWN:
+        mine = samples[samples["stack"] == stack]
+        for layer in (2**k for k in range(settings.depth.bit_length())):
+            values = mine.loc[mine["layer"] == layer, "sixth"] / settings.width
+            at = {"depth": layer, "share": STACKS[stack][1]}
+            exact = float(DERIVATION.predict("sixth_power")(**at, units=settings.width))
+            limit = float(DERIVATION.predict("sixth_limit")(**at))
+            rows.append((stack, layer, values.mean(), values.sem(), exact, limit))
+    columns = ["stack", "layers", "measured", "standard error", "exact", "wide layers"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _edges(spectra: pd.DataFrame) -> pd.DataFrame:
+    """The largest squared singular value of a network, and where the law of wide layers ends."""
+    import pandas as pd
+
+    from derivations.depth.jacobian import DERIVATION
+    from experiments.depth._jacobian_runs import STACKS
+
+    largest = spectra.groupby(["stack", "layer"], sort=False)["value"].max().reset_index()
+    rows = []
+    for stack, layer, value in largest.itertuples(index=False):
+        end = float(DERIVATION.predict("edge")(depth=layer, share=STACKS[stack][1]))
+        rows.append((stack, int(layer), value**2, end))
+    return pd.DataFrame(rows, columns=["stack", "layer", "largest square", "edge"])
 
 
 def _exponents(samples: pd.DataFrame, settings: Any) -> pd.DataFrame:
@@ -131,6 +169,8 @@ def draw_spectra(figure: Figure, data: pd.DataFrame) -> None:
             share = line["direction"] / line["direction"].max()
             label = f"{layer:g} layer" + ("s" if number else "")
             axes.plot(share, np.log10(values), color=f"C{number % 5}", label=label)
+            end = np.log10(line["edge"].iloc[0]) / 2
+            axes.plot(-0.02, end, marker=4, color=f"C{number % 5}", clip_on=False)
         axes.axhline(0, color="0.5", linewidth=0.8, linestyle=":")
         axes.set_title(stack)
         axes.yaxis.set_major_formatter(lambda power, _: f"$10^{{{power:g}}}$")
@@ -159,7 +199,8 @@ PICTURES = (
         data="spectra.csv",
         height=4.6,
         caption="All singular values of one network's Jacobian, the largest first. With every layer the largest "
-        "grow and the others fall. With ReLU half of them are zero from the first layer on, and not drawn.",
+        "grow and the others fall. With ReLU half of them are zero from the first layer on, and not drawn. Triangles: "
+        "where the largest would be if the layers were infinitely wide.",
         wrong="If the stacks kept all directions alike, the lines would be level at 1.",
         alt="Two panels of falling lines on a logarithmic scale, the steeper the more layers; in the lower panel they "
         "end half way.",

@@ -38,19 +38,21 @@ def jacobians(settings: Any, stack: str, stream: Generator) -> list[Tensor]:
 
 
 def moments(jacobians: list[Tensor]) -> pd.DataFrame:
-    """For each layer Σ s⁴ and (Σ s²)², and what they were before: of the identity, n and n²."""
+    """For each layer Σ s⁴, (Σ s²)² and Σ s⁶, and what they were before: of the identity, n, n² and n."""
     import pandas as pd
 
     from impl.tensors import frobenius
 
     n = float(jacobians[0].shape[1])
-    fourth, square = [n], [n * n]
+    fourth, square, sixth = [n], [n * n], [n]
     for j in jacobians:
-        fourth.append(float(frobenius.frobenius_norm(j @ j.T)) ** 2)
+        gram = j @ j.T
+        fourth.append(float(frobenius.frobenius_norm(gram)) ** 2)
         square.append(float(frobenius.frobenius_norm(j)) ** 4)
-    columns = {"fourth": fourth[1:], "square": square[1:], "before": fourth[:-1]}
-    columns |= {"square_before": square[:-1], "layer": list(range(1, len(fourth)))}
-    return pd.DataFrame(columns)
+        sixth.append(float(frobenius.frobenius_norm(gram @ j)) ** 2)
+    columns = {"fourth": fourth[1:], "square": square[1:], "sixth": sixth[1:]}
+    columns |= {"before": fourth[:-1], "square_before": square[:-1], "sixth_before": sixth[:-1]}
+    return pd.DataFrame(columns | {"layer": list(range(1, len(fourth)))})
 
 
 def spectrum(jacobians: list[Tensor]) -> pd.DataFrame:
@@ -62,7 +64,7 @@ def spectrum(jacobians: list[Tensor]) -> pd.DataFrame:
     layers = [2**k for k in range(len(jacobians).bit_length())]
     found = []
     for layer in layers:
-        values = jacobian.svdvals(jacobians[layer - 1]).numpy()
+        values = jacobian.svdvals(jacobians[layer - 1].T).numpy()  # dead units are zero columns
         rank = range(1, len(values) + 1)
         found.append(pd.DataFrame({"layer": layer, "direction": rank, "value": values}))
     return pd.concat(found)

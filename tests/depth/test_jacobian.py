@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
 import torch
+from scipy.integrate import quad
 
 from derivations import load
 from experiments.depth.jacobian import Settings, compare, measure, tables
@@ -89,3 +92,120 @@ def test_one_layer_has_the_numbers_of_glorot_and_bengio() -> None:
 def test_unusable_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Unusable):
         replace(FEW, **wrong)
+
+
+def gaussian_mean_of_traces(n: int, share: Fraction, x: list[int]) -> list[Fraction]:
+    """E of (tr M)³, tr M tr M² and tr M³ for M = D W X Wᵀ D, by Wick's theorem: every way to pair six weights."""
+    pairings = [
+        [(0, a), (first, c), (rest[0], rest[1])]
+        for a in range(1, 6)
+        for left in [[k for k in range(1, 6) if k != a]]
+        for first in left[:1]
+        for c in left[1:]
+        for rest in [[k for k in left if k not in (first, c)]]
+    ]
+    ends = {  # which rows the three entries of M join
+        "cubed": lambda i, j, k: (i, i, j, j, k, k),
+        "mixed": lambda i, j, k: (i, i, j, k, k, j),
+        "sixth": lambda i, j, k: (i, j, j, k, k, i),
+    }
+    found = []
+    for rows in ends.values():
+        total = Fraction(0)
+        for units in itertools.product(range(n), repeat=3):
+            at, active = rows(*units), share ** len(set(units))
+            for pairs in pairings:
+                if all(at[one] == at[other] for one, other in pairs):
+                    total += active * _columns(pairs, x)
+        found.append(total / (share * n) ** 3)
+    return found
+
+
+def _columns(pairs: list[tuple[int, int]], x: list[int]) -> int:
+    """The sum over three columns, of which two are one if a pair joins them: weights 2k and 2k + 1 share column k."""
+    group = list(range(3))
+    for one, other in pairs:
+        a, b = group[one // 2], group[other // 2]
+        group = [a if g == b else g for g in group]
+    return math.prod(sum(v ** group.count(g) for v in x) for g in set(group))
+
+
+@pytest.mark.parametrize("share", [Fraction(1), Fraction(1, 2), Fraction(4, 5)])
+@pytest.mark.parametrize("x", [[3], [1, 4], [2, 1, 5], [1, 1, 2, 7]])
+def test_the_third_order_is_that_of_all_pairings(share: Fraction, x: list[int]) -> None:
+    one, two, three = (float(sum(v**k for v in x)) for k in (1, 2, 3))
+    before = {"cubed": one**3, "mixed": one * two, "sixth": three}
+    exact = gaussian_mean_of_traces(len(x), share, x)
+    for name, mean in zip(before, exact, strict=True):
+        found = DERIVATION.predict(f"next_{name}")(**before, share=float(share), units=len(x))
+        assert found == pytest.approx(float(mean), rel=1e-12)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.8])
+@pytest.mark.parametrize("units", [1, 2, 7, 200])
+def test_the_sixth_power_is_the_recursion(share: float, units: int) -> None:
+    now = {"cubed": units**3, "mixed": units**2, "sixth": units}
+    for depth in range(6):
+        found = DERIVATION.predict("sixth_power")(depth=depth, units=units, share=share)
+        assert found == pytest.approx(now["sixth"] / units, rel=1e-9)
+        now = {k: DERIVATION.predict(f"next_{k}")(**now, share=share, units=units) for k in now}
+
+
+def test_one_linear_layer_has_the_third_moment_of_wishart() -> None:
+    for n in (1, 2, 3, 50):  # E tr S³ / n of S with n degrees of freedom, over n³
+        found = DERIVATION.predict("sixth_power")(depth=1, units=n, share=1)
+        assert found == pytest.approx(5 + 6 / n + 4 / n**2)
+
+
+def test_moments_of_wide_layers() -> None:
+    catalan = DERIVATION.predict("fuss_catalan")
+    assert [catalan(depth=1, order=k) for k in range(1, 6)] == [1, 2, 5, 14, 42]
+    assert [catalan(depth=2, order=k) for k in range(1, 5)] == [1, 3, 12, 55]
+    moment, limit = DERIVATION.predict("wide_moment"), DERIVATION.predict("sixth_limit")
+    for depth in (1, 2, 7):
+        assert moment(depth=depth, order=3, share=0.5) == pytest.approx(
+            limit(depth=depth, share=0.5)
+        )
+        assert moment(depth=depth, order=4, share=1) == pytest.approx(catalan(depth=depth, order=4))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.3])
+def test_one_wide_layer_has_all_its_moments(share: float) -> None:
+    """Marchenko and Pastur's density itself, by quadrature; the rest of the values is zero."""
+    low, high = ((1 + side * math.sqrt(share)) ** 2 / share for side in (-1, 1))
+    for order in range(1, 7):
+        found, _ = quad(
+            lambda s, order=order: s ** (order - 1) * math.sqrt((high - s) * (s - low)), low, high
+        )
+        exact = DERIVATION.predict("wide_moment")(depth=1, order=order, share=share)
+        assert found * share / (2 * math.pi) == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize(("depth", "share"), [(1, 1.0), (3, 1.0), (1, 0.5), (4, 0.5)])
+def test_the_edge_is_where_moments_grow_to(depth: int, share: float) -> None:
+    """m_(k+1) / m_k is about edge (1 - 3/2k): a law that ends like a root."""
+    moment, order = DERIVATION.predict("wide_moment"), 150
+    ratio = math.exp(
+        math.log(moment(depth=depth, order=order + 1, share=share))
+        - math.log(moment(depth=depth, order=order, share=share))
+    )
+    edge = DERIVATION.predict("edge")(depth=depth, share=share)
+    assert ratio / (1 - 1.5 / order) == pytest.approx(edge, rel=0.001)
+    if share == 1:
+        assert DERIVATION.predict("linear_edge")(depth=depth) == pytest.approx(edge)
+
+
+def test_the_largest_singular_value_goes_to_the_edge() -> None:
+    stream = torch.Generator().manual_seed(0)
+    edge, away = DERIVATION.predict("edge")(depth=2, share=1), []
+    for n in (20, 500):
+        pair = torch.randn(2, n, n, dtype=torch.float64, generator=stream) / math.sqrt(n)
+        away.append(abs(float(torch.linalg.svdvals(pair[1] @ pair[0])[0]) ** 2 / edge - 1))
+    assert away[1] < 0.05 < away[0]
+
+
+def test_the_table_of_sixth_powers_is_near_the_exact_ones() -> None:
+    table = tables(measure(FEW, quiet), FEW)["sixth.csv"]
+    away = (table["measured"] - table["exact"]) / table["standard error"]
+    assert (away.abs() < 5).all()
+    assert list(table["layers"]) == [1, 2, 4, 1, 2, 4]
