@@ -25,7 +25,7 @@ MACHINERY = {
     "derivations/vectorised.py": ("test_sceptic", "test_proof"),
     "experiments/passes.py": ("test_stack", "test_passes"),
     "experiments/ratios.py": ("test_ratios",),
-    "experiments/stack.py": ("test_stack", "test_passes"),
+    "experiments/stack.py": ("test_stack", "test_passes", "test_labels"),
     "experiments/statistics.py": ("test_statistics", "test_distributions"),
     "experiments/verdict.py": ("test_verdict", "test_distributions"),
 }

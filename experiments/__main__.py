@@ -1,4 +1,4 @@
-"""``python -m experiments``: run the experiments of the rows, or ``sweep`` one over a grid."""
+"""``python -m experiments``: run the experiments of the rows, ``sweep`` one, or run a ``stack`` of your own."""
 
 import sys
 
@@ -7,6 +7,10 @@ if __name__ == "__main__":
         from experiments.sweep import main
 
         main(sys.argv[2:])
+    elif sys.argv[1:2] == ["stack"]:
+        from experiments.own_stack_command import main as own
+
+        own(sys.argv[2:])
     else:
         from experiments.command import main as run
 

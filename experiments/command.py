@@ -91,7 +91,9 @@ def parse(kind: type[T], argv: Sequence[str] | None, program: str) -> T:
     except SystemExit as stop:
         if not stop.code:
             raise
-    fail(Refusal(_message(complaint.getvalue()).removeprefix("Error parsing settings: ")))
+    fail(
+        Refusal(re.sub(r"^Error parsing (settings|Options): ", "", _message(complaint.getvalue())))
+    )
 
 
 def _message(complaint: str) -> str:

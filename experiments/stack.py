@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.data import Labelled
 from experiments.losses import Loss
 from experiments.passes import Draw, FloatArray, Stack, Weights, backwards, forwards
 
@@ -39,7 +40,7 @@ class Trace:
 
 def run(
     stack: Stack,
-    inputs: Draw,
+    inputs: Draw | Callable[..., Labelled],
     cotangent: Draw | Loss | None,
     *,
     networks: int,
@@ -52,15 +53,17 @@ def run(
 ) -> Trace:
     """Run ``networks`` stacks; without a ``cotangent`` (a gradient at x_L, or a loss of it) forwards only.
 
-    A single input may meet many cotangents. ``key`` sets the random streams of one use apart from
+    A single input may meet many cotangents. Inputs with labels (see :func:`experiments.data.labelled_digits`) bring
+    a loss what it asks for. ``key`` sets the random streams of one use apart from
     another's. Raises Unusable for numbers that cannot be held (see :mod:`experiments.passes`).
     """
     local = threading.local()
 
     def one(network: int) -> tuple[FloatArray, FloatArray]:
         stream = random_stream(seed, *key, network, device=device)
-        x = inputs(stack.widths[0], stream)
-        top = _top(stack, cotangent, stream)
+        drawn = inputs(stack.widths[0], stream)
+        x, labels = (drawn.vectors, drawn.labels) if isinstance(drawn, Labelled) else (drawn, None)
+        top = _top(stack, cotangent, stream, labels)
         if not hasattr(local, "weights"):
             count = len(x) if top is None else max(len(x), len(top))
             local.weights = Weights(stack, device, twice=top is not None, count=count)
@@ -84,10 +87,13 @@ def run(
     return Trace(np.stack([f for f, _ in pairs]), np.stack([b for _, b in pairs]))
 
 
-def _top(stack: Stack, cotangent: Draw | Loss | None, stream: torch.Generator) -> Tensor | None:
+def _top(
+    stack: Stack, cotangent: Draw | Loss | None, stream: torch.Generator, labels: Tensor | None
+) -> Tensor | None:
     """What meets the output: the cotangent itself, or what a loss compares it with."""
-    draw = cotangent.targets if isinstance(cotangent, Loss) else cotangent
-    return draw(stack.widths[-1], stream) if draw else None
+    if isinstance(cotangent, Loss):
+        return cotangent.compared_with(stack.widths[-1], stream, labels)
+    return cotangent(stack.widths[-1], stream) if cotangent else None
 
 
 def random_stream(seed: int, *key: int, device: str = "cpu") -> torch.Generator:
@@ -115,3 +121,9 @@ def one_thread_each() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+if __name__ == "__main__":
+    from experiments.own_stack_command import main
+
+    main()

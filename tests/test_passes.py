@@ -58,7 +58,7 @@ def by_autograd(
     """x_0, …, x_L, and the gradients at x_0, z_1, …, z_L, in float64."""
     stream = random_stream(seed, 0)
     x = GAUSSIAN(stack.widths[0], stream)
-    target = LOSSES[loss].targets(stack.widths[-1], stream)
+    target = LOSSES[loss].compared_with(stack.widths[-1], stream, None)
     signals, preactivations = [x.double().requires_grad_()], []
     for layer, (fan_out, fan_in) in enumerate(stack.shapes, 1):
         w, b = torch.empty(fan_out, fan_in), torch.zeros(fan_out)

@@ -251,7 +251,20 @@ def test_a_law_keeps_the_side_to_which_it_leans() -> None:
     assert order[0] == order[1]
 
 
-def test_a_law_with_a_third_moment_is_not_known() -> None:
+@pytest.mark.parametrize("seed", range(5))
+def test_a_law_with_three_moments_has_them_and_no_fourth(seed: int) -> None:
+    moments = {1: 2, 2: -3, 3: 7}
+    law = Independent(w, moments)
+    drawn = draw_outcomes(law, [w[1]], lambda m: mp.mpf(int(m)), seed)
+    assert len({at[w[1]] for _, at in drawn}) == 4
+    sums = [mp.fsum(p * at[w[1]] ** k for p, at in drawn) for k in range(5)]
+    assert [round(float(total), 9) for total in sums[:4]] == [1, *moments.values()]
+    other = draw_outcomes(law, [w[1]], lambda m: mp.mpf(int(m)), seed + 1)
+    assert abs(sums[4] - mp.fsum(p * at[w[1]] ** 4 for p, at in other)) > 1e-3
+    assert len(draw_outcomes(law, [w[1], w[2]], lambda m: mp.mpf(int(m)), seed)) == 16
+
+
+def test_a_law_with_a_third_moment_alone_is_not_known() -> None:
     with pytest.raises(
         NotImplementedError, match=r"no finite law is known for the moments \[2, 3\]"
     ):
