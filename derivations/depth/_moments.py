@@ -6,7 +6,6 @@ import sympy as sp
 from sympy import (
     Derivative,
     Integral,
-    Limit,
     Subs,
     Sum,
     binomial,
@@ -17,7 +16,7 @@ from sympy import (
     sqrt,
 )
 
-from derivations.depth._sixth import GROWTHS, sixth_power
+from derivations.depth._sixth import at_large_width
 from derivations.notation import symbols
 from derivations.proof import Given, Prediction, Step
 
@@ -152,12 +151,7 @@ WIDE: tuple[Given | Step, ...] = (
         why="the third one",
         same=(("shifted bound", 1, NONE_BEYOND),),
     ),
-    Step(
-        "sixth_limit",
-        Limit(sixth_power.subs(GROWTHS), n, sp.oo),
-        third,
-        why="is what the exact sixth power tends to: free probability and plain algebra agree",
-    ),
+    *at_large_width(third),
     Step(
         "slope",
         Derivative(log(inverse), z),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Product, Rational, Subs, Sum
+from sympy import Limit, Product, Rational, Subs, Sum
 
 from derivations.expectation import Independent, Mean, Normal
 from derivations.notation import symbols
@@ -13,6 +13,7 @@ units, depth, layer, share = symbols("pennington2017", "units depth layer share"
 cubed, mixed, sixth = symbols("pennington2017", "cubed mixed sixth")
 variance, eigenvalue = symbols("pennington2017", "variance eigenvalue")
 growth_3, growth_21, growth_111 = symbols("pennington2017", "growth_3 growth_21 growth_111")
+slope_term, curve_term = symbols("pennington2017", "slope_term curve_term")
 n, L, p, v, c, d, e = units, depth, share, variance, cubed, mixed, sixth
 
 i, j = sp.symbols("i j", integer=True, positive=True)
@@ -43,6 +44,12 @@ sixth_power = (
     - 3 * (n + 2) * (n - 1) * growth_21**L / 20
     + (n - 1) * (n - 2) * growth_111**L / 12
 )
+ORDERS = {  # the factors again, in powers of 1/n
+    growth_3: (9 / p - 3, 15 / p**2 - 9 / p + 2),
+    growth_21: (4 / p - 3, 2 - 4 / p),
+    growth_111: (sp.Integer(-3), sp.Integer(2)),
+}
+power_curve = L * curve_term + L * (L - 1) * slope_term**2 / 2
 GROWTHS = ((growth_3, first), (growth_21, second), (growth_111, three))
 
 
@@ -164,6 +171,46 @@ SIXTH: tuple[Given | Step, ...] = (
         why="the mean sixth power of the singular values after $L$ layers, with the three factors above",
     ),
 )
+
+
+def expanded(growth: sp.Symbol) -> sp.Expr:
+    """A factor in powers of 1/n; there are no further ones."""
+    first_order, second_order = ORDERS[growth]
+    return 1 + first_order / n + second_order / n**2
+
+
+def power_expanded(growth: sp.Symbol) -> sp.Expr:
+    """Its L-th power, without what is smaller than 1/n²."""
+    terms = dict(zip((slope_term, curve_term), ORDERS[growth], strict=True))
+    return 1 + L * terms[slope_term] / n + power_curve.subs(terms) / n**2
+
+
+def at_large_width(third: sp.Expr) -> tuple[Given | Step, ...]:
+    """The steps to the limit of the sixth power, ``third``."""
+    powers = {growth**L: power_expanded(growth) for growth in ORDERS}
+    return (
+        Step("expanded_3", first, expanded(growth_3), why="the first factor in powers of $1/n$"),
+        Step("expanded_21", second, expanded(growth_21), why="the second"),
+        Step("expanded_111", three, expanded(growth_111), why="and the third"),
+        Step(
+            "power_expanded",
+            Limit(
+                n**2 * ((1 + slope_term / n + curve_term / n**2) ** L - 1 - L * slope_term / n),
+                n,
+                sp.oo,
+            ),
+            power_curve,
+            why="what the $L$-th power of such a factor has of the order $1/n^2$",
+        ),
+        Step(
+            "sixth_limit",
+            Limit(sixth_power.xreplace(powers), n, sp.oo),
+            third,
+            why="the weights of the three powers grow like $n^2$, so what is smaller is lost. The exact sixth power "
+            "tends to the third moment: free probability and plain algebra agree",
+        ),
+    )
+
 
 PREDICTIONS = (
     Prediction("next_sixth", "next_sixth", "Mean sum of sixth powers, given the layer before."),

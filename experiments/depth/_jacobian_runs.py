@@ -55,6 +55,22 @@ def moments(jacobians: list[Tensor]) -> pd.DataFrame:
     return pd.DataFrame(columns | {"layer": list(range(1, len(fourth)))})
 
 
+def given(rows: pd.DataFrame, stack: str, width: int) -> dict[str, Any]:
+    """The mean of each of a layer's sums of powers, given those before: sixth powers for Gaussian weights alone."""
+    from derivations.depth.jacobian import DERIVATION
+
+    kind, share = STACKS[stack]
+    prefix = "next" if kind == "gaussian" else "orthogonal"
+    two = {"fourth": rows["before"], "square": rows["square_before"]}
+    trace = two["square"] ** 0.5
+    three = {"sixth": rows["sixth_before"], "mixed": trace * two["fourth"], "cubed": trace**3}
+    names = {"fourth": two, "square": two} | ({"sixth": three} if kind == "gaussian" else {})
+    return {
+        name: DERIVATION.predict(f"{prefix}_{name}")(**known, share=share, units=width)
+        for name, known in names.items()
+    }
+
+
 def spectrum(jacobians: list[Tensor]) -> pd.DataFrame:
     """The singular values of a network's Jacobian after 1, 2, 4, … layers, with Σ s⁴ for a check."""
     import pandas as pd

@@ -105,18 +105,10 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
 
 def _compare_stack(rows: pd.DataFrame, stack: str, width: int) -> list[Comparison]:
     """Ratios to what is expected, given the layer before: over all layers, and in each."""
-    from derivations.depth.jacobian import DERIVATION
     from experiments.statistics import exact_value, mean_value
 
-    kind, share = runs.STACKS[stack]
-    prefix = "next" if kind == "gaussian" else "orthogonal"
-    given = {"fourth": rows["before"], "square": rows["square_before"]}
-    trace = given["square"] ** 0.5
-    three = {"sixth": rows["sixth_before"], "mixed": trace * given["fourth"], "cubed": trace**3}
-    names = {"fourth": given, "square": given} | ({"sixth": three} if kind == "gaussian" else {})
     found = []
-    for name, known in names.items():
-        predicted = DERIVATION.predict(f"{prefix}_{name}")(**known, share=share, units=width)
+    for name, predicted in runs.given(rows, stack, width).items():
         ratio = rows[name] / predicted
         where: dict[str, Any] = {"statistic": f"{name}, given", "input": stack}
         if stack == CERTAIN:

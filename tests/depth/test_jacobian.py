@@ -151,6 +151,18 @@ def test_the_sixth_power_is_the_recursion(share: float, units: int) -> None:
         now = {k: DERIVATION.predict(f"next_{k}")(**now, share=share, units=units) for k in now}
 
 
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_the_exact_sixth_power_itself_tends_to_the_limit(share: float) -> None:
+    exact, limit = DERIVATION.predict("sixth_power"), DERIVATION.predict("sixth_limit")
+    for depth in (1, 4, 9):
+        near, far = (
+            exact(depth=depth, units=units, share=share) / limit(depth=depth, share=share) - 1
+            for units in (10_000, 40_000)
+        )
+        assert 0 < far < 0.01
+        assert near / far == pytest.approx(4, rel=0.02)
+
+
 def test_one_linear_layer_has_the_third_moment_of_wishart() -> None:
     for n in (1, 2, 3, 50):  # E tr S³ / n of S with n degrees of freedom, over n³
         found = DERIVATION.predict("sixth_power")(depth=1, units=n, share=1)
