@@ -53,11 +53,6 @@ power_curve = L * curve_term + L * (L - 1) * slope_term**2 / 2
 GROWTHS = ((growth_3, first), (growth_21, second), (growth_111, three))
 
 
-def start(combination: sp.Expr) -> sp.Expr:
-    """A combination of c, d and e before the first layer: all singular values are 1."""
-    return Subs(combination, (c, d, e), (n**3, n**2, n))
-
-
 SIXTH: tuple[Given | Step, ...] = (
     Given(
         "third_order",
@@ -161,14 +156,18 @@ SIXTH: tuple[Given | Step, ...] = (
     ),
     Step(
         "sixth_power",
-        (
-            start(own) * growth_3**L / 15
-            - 3 * start(c + d - 2 * e) * growth_21**L / 20
-            + start(c - 3 * d + 2 * e) * growth_111**L / 12
-        )
-        / n,
+        Subs(
+            (
+                own * growth_3**L / 15
+                - 3 * (c + d - 2 * e) * growth_21**L / 20
+                + (c - 3 * d + 2 * e) * growth_111**L / 12
+            )
+            / n,
+            (c, d, e),
+            (n**3, n**2, n),
+        ),
         sixth_power,
-        why="the mean sixth power of the singular values after $L$ layers, with the three factors above",
+        why="the mean sixth power after $L$ layers, with these factors. At the start all singular values are 1",
     ),
 )
 
