@@ -12,18 +12,20 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Generator, Tensor
 
-from impl.backprop.chain_rule import Pair, relu, relu_gradient
+from impl.backprop.chain_rule import Pair, relu
 from impl.backprop.cross_entropy import cross_entropy_gradient, log_softmax
 from impl.init import kaiming, xavier
 
 USES = (
     *("torch.Tensor.matmul", "torch.Tensor.add", "torch.Tensor.sub", "torch.Tensor.mul"),
     *("torch.Tensor.sum", "torch.Tensor.div", "torch.Tensor.amax", "torch.Tensor.eq"),
+    "torch.Tensor.gt",
     *("torch.Tensor.mT", "torch.Tensor.flatten", "torch.Tensor.reshape", "torch.arange"),
     *("torch.Tensor.new_zeros", "torch.Tensor.__getitem__"),
 )
 
-Rates = float | Tensor | Sequence[tuple[float, float]]  # one for all, or a pair for each layer
+Rate = float | Tensor
+Rates = Rate | Sequence[tuple[Rate, Rate]]  # one for all, or each layer's for weights and biases
 
 
 def kaiming_weights_(
@@ -65,13 +67,14 @@ def forward(x: Tensor, layers: Sequence[Pair]) -> list[Tensor]:
 def backward(upstream: Tensor, signals: Sequence[Tensor], layers: Sequence[Pair]) -> list[Pair]:
     """The gradients of all weights and biases, from ``upstream``, that of the output.
 
-    ``signals`` are those that :func:`forward` returned: a rectified number is 0 where its mask is.
+    ``signals`` are those that :func:`forward` returned: a rectified number is 0 where its mask is. The mask is
+    multiplied by, which takes a third of the time of ``relu_gradient``, and makes NaN of an infinite gradient.
     """
     gradients = []
     for number in range(len(layers) - 1, -1, -1):
         gradients.append((signals[number].mT @ upstream, upstream.sum(-2, keepdim=True)))
         if number:
-            upstream = relu_gradient(signals[number], upstream @ layers[number][0].mT)
+            upstream = (upstream @ layers[number][0].mT) * (signals[number] > 0)
     return gradients[::-1]
 
 
@@ -132,7 +135,7 @@ def _both(velocity: Pair, gradient: Pair, momentum: float) -> Pair:
     return momentum * v + g, momentum * u + h
 
 
-def _step(layer: Pair, velocity: Pair, rates: tuple[float, float]) -> Pair:
+def _step(layer: Pair, velocity: Pair, rates: tuple[Rate, Rate]) -> Pair:
     (w, b), (v, u), (rate, bias_rate) = layer, velocity, rates
     return w - rate * v, b - bias_rate * u
 
