@@ -57,10 +57,10 @@ class Options:
 
 def search(rule: str, depth: int, networks: int, settings: Settings) -> dict[str, Any]:
     """What every rate leads to, and which is best."""
-    sizes = runs.widths(depth, settings.width, settings.data)
+    sizes = runs.widths(depth, settings.width)
     rate = torch.tensor(RATES).repeat_interleave(networks).reshape(-1, 1, 1)
     key = (SEED, runs.RULES.index(rule), depth)
-    losses, right = runs.trained(rule, sizes, len(rate), settings.data, settings.plan(rate), key)
+    losses, right = runs.trained(rule, sizes, len(rate), settings.plan(rate), key)
     last = losses[:, -LAST:].mean(axis=1).reshape(len(RATES), networks)
     last = np.where(np.isfinite(last), last, np.inf).mean(axis=1)
     learnt = (right >= settings.learnt).reshape(len(RATES), networks).sum(axis=1)
@@ -96,8 +96,14 @@ def main() -> int:
         for rule, depth, settings in plans:
             found.append(search(rule, depth, options.networks, settings))
             print(said(found[-1]), flush=True)
-    write_record(RECORD, {"searches": found})
+    write_record(RECORD, {"settings": shared(options.settings()), "searches": found})
     return 0
+
+
+def shared(settings: Settings) -> dict[str, Any]:
+    """What all searches have in common with the experiment, and each other."""
+    names = ("width", "batch", "momentum", "learnt")
+    return {name: getattr(settings, name) for name in names}
 
 
 def said(found: dict[str, Any]) -> str:

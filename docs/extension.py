@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, sizing
+from docs import doubt, front, graph, maps, rates, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -221,5 +221,6 @@ RULES: dict[str, Callable[[str, str], str]] = {
     **front.RULES,
     **graph.RULES,
     **maps.RULES,
+    **rates.RULES,
     **sizing.RULES,
 }

@@ -22,9 +22,9 @@ RULES = ("Kaiming", "Xavier")
 CLASSES = 10
 
 
-def widths(depth: int, width: int, source: str) -> tuple[int, ...]:
+def widths(depth: int, width: int) -> tuple[int, ...]:
     """Inputs, hidden layers, classes."""
-    return (digits(source).train.shape[1], *[width] * (depth - 1), CLASSES)
+    return (digits().train.shape[1], *[width] * (depth - 1), CLASSES)
 
 
 def network(
@@ -44,18 +44,18 @@ def side_by_side(networks: Sequence[Sequence[Pair]]) -> list[Pair]:
     ]
 
 
-@lru_cache(maxsize=4)
-def _set(source: str, which: str) -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=2)
+def _set(which: str) -> tuple[Tensor, Tensor]:
     """Images and labels, of the training or the validation set."""
     labels = training_labels if which == "train" else validation_labels
-    return torch.from_numpy(getattr(digits(source), which)), torch.from_numpy(labels(source))
+    return torch.from_numpy(getattr(digits(), which)), torch.from_numpy(labels())
 
 
 def batches(
-    source: str, networks: int, batch: int, steps: int, stream: Generator
+    networks: int, batch: int, steps: int, stream: Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """``steps`` batches of training digits; each of the ``networks`` gets its own."""
-    images, labels = _set(source, "train")
+    images, labels = _set("train")
     for _ in range(steps):
         chosen = torch.randint(len(images), (networks, batch), generator=stream)
         yield images[chosen], labels[chosen]
@@ -113,9 +113,9 @@ class Begun:
     off: dict[str, float]
 
 
-def begin(sizes: tuple[int, ...], source: str, key: Sequence[int]) -> Begun:
+def begin(sizes: tuple[int, ...], key: Sequence[int]) -> Begun:
     """One digit, one network of each rule."""
-    images, labels = _set(source, "train")
+    images, labels = _set("train")
     chosen = int(torch.randint(len(images), (), generator=random_stream(*key, 1)))
     x, label = images[chosen : chosen + 1].double(), labels[chosen : chosen + 1]
     layers = {rule: network(rule, sizes, random_stream(*key, 0)) for rule in RULES}
@@ -187,7 +187,7 @@ class Plan:
 
 
 def one_path(
-    sizes: tuple[int, ...], source: str, plan: Plan, key: Sequence[int]
+    sizes: tuple[int, ...], plan: Plan, key: Sequence[int]
 ) -> tuple[list[float], list[float]]:
     """The losses on the way from Xavier's start, and from Kaiming's with the output and the rates that are derived."""
     predicted = scales(sizes)
@@ -207,7 +207,7 @@ def one_path(
         layers = network(rule, sizes, random_stream(*key, 0))
         given = (
             (x[0].double(), labels[0])
-            for x, labels in batches(source, 1, plan.batch, plan.steps, random_stream(*key, 1))
+            for x, labels in batches(1, plan.batch, plan.steps, random_stream(*key, 1))
         )
         _, losses = training.train(layers, given, rate, plan.momentum, multiplier)
         found.append([float(loss) for loss in losses])
@@ -218,7 +218,6 @@ def trained(
     rule: str,
     sizes: tuple[int, ...],
     networks: int,
-    source: str,
     plan: Plan,
     key: Sequence[int],
     track: Track = lambda items, **_: items,
@@ -228,13 +227,13 @@ def trained(
         [network(rule, sizes, random_stream(*key, k), torch.float32) for k in range(networks)]
     )
     given = track(
-        batches(source, networks, plan.batch, plan.steps, random_stream(*key, networks)),
+        batches(networks, plan.batch, plan.steps, random_stream(*key, networks)),
         description=f"{rule}, {len(start)} layers",
         total=plan.steps,
     )
     rate = plan.rate if plan.biases else [(plan.rate, 0.0)] * len(start)
     layers, losses = training.train(start, given, rate, plan.momentum)
-    images, labels = _set(source, "validation")
+    images, labels = _set("validation")
     logits = training.forward(images, layers)[-1]
     right = training.accuracy(logits, labels.repeat(networks, 1))
     return torch.stack(losses, dim=-1).double().numpy(), right.double().numpy()

