@@ -33,20 +33,20 @@ class Settings:
     """Layers of the networks that are trained."""
     stalls: int = 30
     """From this depth on Xavier's networks are claimed not to learn in so many steps."""
-    width: int = 48
+    width: int = 64
     """Units of a hidden layer."""
     networks: int = 8
     """Networks that are trained, of each kind and depth; each has its own weights and batches. 7 are the fewest that
     can show a difference."""
     begun: int = 100
     """Networks of each depth whose first gradients are measured."""
-    steps: int = 400
+    steps: int = 600
     """Steps of training."""
-    batch: int = 128
+    batch: int = 64
     """Digits a step."""
-    kaiming_rates: tuple[float, ...] = (0.01, 0.003)
+    kaiming_rates: tuple[float, ...] = (0.003, 0.001)
     """Learning rates after Kaiming's start, one a depth: the best of a grid (python -m benchmarks.rates)."""
-    xavier_rates: tuple[float, ...] = (0.03, 0.003)
+    xavier_rates: tuple[float, ...] = (0.01, 0.003)
     """The same after Xavier's."""
     momentum: float = 0.9
     """Share of the last step that is taken again."""
