@@ -13,15 +13,19 @@ def rates(_: str, up: str) -> str:
     tried = found[0]["rates"]
     rows = []
     for each in found:
-        start = each["rule"] + ("" if each["biases"] else ", no biases")
+        start = f"{each['rule']}, {each['depth']} layers"
+        if not each["biases"]:
+            start += ", no biases"
+        if each["steps"] != found[0]["steps"]:
+            start += f", {each['steps']:,} steps"
         cells = []
         for rate, loss, learnt in zip(tried, each["loss"], each["learnt"], strict=True):
             cell = f"{'no number' if loss is None else format(loss, '.2f')} ({learnt})"
             cells.append(f"**{cell}**" if rate == each["best"] else cell)
-        rows.append([start, str(each["depth"]), f"{each['steps']:,}", *cells])
-    head = ["start", "layers", "steps", *(f"{rate:g}" for rate in tried)]
+        rows.append([start, *cells])
+    head = ["start", *(f"{rate:g}" for rate in tried)]
     told = (
-        f"Mean loss at the end, and in brackets how many of {found[0]['networks']} networks have learnt, at every "
+        f"Mean loss after {found[0]['steps']:,} steps, and in brackets how many of {found[0]['networks']} networks have learnt, at every "
         f"rate; again, on your machine: `{COMMAND}`."
     )
     return f"{table(head, rows)}\n\n{told}"

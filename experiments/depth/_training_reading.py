@@ -169,22 +169,18 @@ def shares(samples: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def first_steps(settings: Settings) -> pd.DataFrame:
-    """What one step changes in a hidden layer with Kaiming's start and with Xavier's, and how long a tenth takes.
+    """What one step changes in a hidden layer, and how long a tenth takes, after either start at its own rate.
 
-    For a digit of mean square 1, all classes held equally likely; steps that keep their direction, at the rate that
-    the settings have for Kaiming's start, and without biases.
+    For a digit of mean square 1, all classes held equally likely; steps that keep their direction, without biases.
     """
     change = float(DERIVATION.predict("first_change")(classes=runs.CLASSES, second_moment=1))
+    waiting = DERIVATION.predict("waiting")
     rows = []
-    for depth, rate in settings.rates("Kaiming"):
+    rates = zip(settings.rates("Kaiming"), settings.rates("Xavier"), strict=True)
+    for (depth, kaiming), (_, xavier) in rates:
         scales = runs.scales(runs.widths(depth, settings.width))
-        steps = CHANGE * (1 - settings.momentum) / (change * rate)
-        waiting = DERIVATION.predict("waiting")(
-            steps=steps, multiplier=scales.multiplier, layer_scale=scales.layers[1]
-        )
-        rows.append((depth, scales.multiplier, change * rate, steps, float(waiting)))
-    columns = ["layers", "Xavier's output over Kaiming's", "first change, Kaiming"]
-    return pd.DataFrame(
-        rows,
-        columns=[*columns, "steps to change a tenth, Kaiming", "steps to change a tenth, Xavier"],
-    )
+        steps, others = (CHANGE * (1 - settings.momentum) / (change * r) for r in (kaiming, xavier))
+        wait = waiting(steps=others, multiplier=scales.multiplier, layer_scale=scales.layers[1])
+        rows.append((depth, scales.multiplier, math.ceil(steps), math.ceil(wait)))
+    columns = ["layers", "Xavier's output over Kaiming's", "steps, Kaiming", "steps, Xavier"]
+    return pd.DataFrame(rows, columns=columns)
