@@ -25,8 +25,8 @@ def rates(_: str, up: str) -> str:
         rows.append([start, *cells])
     head = ["start", *(f"{rate:g}" for rate in tried)]
     told = (
-        f"Mean loss after {found[0]['steps']:,} steps, and in brackets how many of {found[0]['networks']} networks have learnt, at every "
-        f"rate; again, on your machine: `{COMMAND}`."
+        f"Mean loss after {found[0]['steps']:,} steps, and in brackets how many of {found[0]['networks']} networks "
+        f"have learnt, at every rate; again, on your machine: `{COMMAND}`."
     )
     return f"{table(head, rows)}\n\n{told}"
 

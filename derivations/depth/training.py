@@ -49,7 +49,7 @@ DERIVATION = Derivation(
     section="2.2",
     claim="With Xavier's weights a plain ReLU network is the one that Kaiming's weights begin, its output multiplied "
     "by $\\alpha \\approx 2^{-(L-2)/2}$, and it stays so through training, at learning rates of its own. All that "
-    "Xavier costs is this number: every weight's gradient is as much smaller, in the last layer as in the first.",
+    "Xavier costs is this number: weights have gradients as much smaller, in the last hidden layer as in the first.",
     lines=(
         Given(
             "network",

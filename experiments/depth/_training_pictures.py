@@ -36,7 +36,7 @@ def gradients(figure: Figure, data: pd.DataFrame) -> None:
     for (rule, depth, kind), group in data.groupby(["rule", "depth", "kind"], sort=False):
         colour, mark = COLOURS[str(rule)], MARKS[depths.index(depth) % len(MARKS)]
         if kind == "real loss":
-            axes.plot(group["layer"], group["measured"], "x", color=colour, markersize=3, alpha=0.7)
+            axes.plot(group["layer"], group["measured"], "--", color=colour, linewidth=1)
             continue
         axes.plot(group["layer"], group["predicted"], color=colour, linewidth=1)
         label = f"{rule}, {depth} layers"

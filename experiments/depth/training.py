@@ -201,9 +201,9 @@ PICTURES = (
         data="gradients.csv",
         height=4.0,
         caption="The first gradient of every layer's weights: its length, a geometric mean over networks, relative to "
-        "what both ends bring. Dots measured, lines derived. Xavier's are smaller by one factor, in the last layer as "
-        "in the first. Crosses: with Kaiming's start the real loss, which looks at the output, adds to what is "
-        "derived.",
+        "what both ends bring. Dots measured, lines derived. Xavier's are smaller by one factor in all hidden layers, "
+        "high or low; the first and the last have other shapes, and nearly that factor. Dashed: with Kaiming's start "
+        "the real loss, which looks at the output, is a little above what is derived.",
         wrong="If gradients faded on their way down alone, Xavier's dots would fall from the last layer to the first.",
         alt="Level rows of dots on lines, on a logarithmic scale: Kaiming's of both depths high and together, Xavier's "
         "of 22 layers far below, and of 30 farther.",

@@ -86,7 +86,7 @@ def torch_network() -> nn.Sequential:
     """The same network as torch has its modules."""
     parts: list[nn.Module] = []
     for w, b in LAYERS:
-        linear = nn.Linear(*w.shape, dtype=torch.float64)
+        linear = nn.Linear(w.shape[0], w.shape[1], dtype=torch.float64)
         with torch.no_grad():
             linear.weight.copy_(w.T)
             linear.bias.copy_(b[0])
