@@ -44,6 +44,11 @@ def one_for_all(right: Make) -> Make:
     return lambda rule, sizes, stream, *a: right(rule, sizes, stream.manual_seed(0), *a)
 
 
+def no_mask(right: Make) -> Make:
+    """Every unit is active, if ever so little."""
+    return lambda upstream, signals, layers: right(upstream, [s + 1e-30 for s in signals], layers)
+
+
 def no_right_class(right: Make) -> Make:
     """The probabilities alone, as if no class were right."""
 

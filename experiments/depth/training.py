@@ -219,12 +219,7 @@ MUTANTS = (
     ),
     Mutant("shared weights", "one draw for all hidden layers", f"{RUNS}network", _wrong.repeated),
     Mutant("shared weights", "one draw for all networks", f"{RUNS}network", _wrong.one_for_all),
-    Mutant(
-        "wrong gradient",
-        "the rectifier has no mask",
-        f"{CODE}relu_gradient",
-        lambda _: lambda x, upstream: upstream,
-    ),
+    Mutant("wrong gradient", "the rectifier has no mask", f"{CODE}backward", _wrong.no_mask),
     Mutant(
         "wrong gradient",
         "without that of the right class",
