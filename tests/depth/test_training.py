@@ -67,12 +67,13 @@ def weights(sizes: tuple[int, ...] = (7, 6, 5, 3)) -> list[torch.Tensor]:
 
 X = torch.randn(8, 7, dtype=torch.float64, generator=stream(0))
 LABELS = torch.tensor([0, 1, 2, 2, 1, 0, 0, 1])
+FRESH = weights()
 LAYERS = with_biases(kaiming_weights_(weights(), stream(1)))
 SIGNALS = forward(X, LAYERS)
 EXAMPLES = {
-    "kaiming_weights_": lambda: kaiming_weights_(weights(), stream(1)),
-    "xavier_weights_": lambda: xavier_weights_(weights(), stream(1)),
-    "with_biases": lambda: with_biases(weights()),
+    "kaiming_weights_": lambda: kaiming_weights_(FRESH, stream(1)),
+    "xavier_weights_": lambda: xavier_weights_(FRESH, stream(1)),
+    "with_biases": lambda: with_biases(FRESH),
     "forward": lambda: forward(X, LAYERS),
     "backward": lambda: backward(SIGNALS[-1], SIGNALS, LAYERS),
     "losses": lambda: losses(SIGNALS[-1], LABELS),
