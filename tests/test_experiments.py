@@ -35,6 +35,12 @@ def folder(pristine: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pristine, tmp_path / "init" / "kaiming"))
 
 
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing is most of the time of a small run."""
+    monkeypatch.setattr(runner, "render", lambda *_: {})
+
+
 def test_a_result_folder_holds_what_was_promised(folder: Path) -> None:
     figures = {
         f"{n}-{t}.{k}"
