@@ -53,7 +53,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("experiments/stack.py", r"description|networks'|total=", "what a progress bar says"),
     ("experiments/stack.py", r"initializer|initargs", "threads change how long it takes"),
     ("experiments/stack.py", r"cpu_count", "on a machine whose number of cores is known"),
-    ("impl/init/kaiming.py", r"FAN_IN", "modes are read in lower case"),
+    ("impl/init/", r"FAN_IN", "modes are read in lower case"),
+    ("impl/tensors/subscripts.py", r"XX, XX", "an X is a letter anyway"),
+    ("impl/tensors/subscripts.py", r"len\(terms\) >= len", "if they were equal nothing is said"),
+    ("impl/tensors/einsum.py", r"get\(label, \(1, 1\)\)", "the one place along it is the first"),
+    ("impl/tensors/frobenius.py", r"== 0, 2\)", "nothing divided by anything is nothing"),
     ("impl/init/relu.py", r"number <= 0", "zero times the slope is zero"),
     ("derivations/proof.py", r"time\.process_time", "how long it took, which no test times"),
     (
