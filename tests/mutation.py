@@ -71,6 +71,14 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("derivations/numeric.py", r"_inside\(z", "one end says it if the variable has a sign"),
     ("derivations/vectorised.py", r"dtype\.kind in", "what is a float already stays one"),
     (
+        "impl/depth/dying.py",
+        r"dead\.mul\(2|length - dead",
+        "nothing divided by anything is nothing",
+    ),
+    ("impl/depth/exact_law.py", r"shape\[0\] >= tensor", "a square matrix, from either side"),
+    ("impl/depth/exact_law.py", r"if i else 1|if i or True", "the first has none before it"),
+    ("impl/depth/exact_law.py", r"range\(3 if", "a third time changes no more than rounding does"),
+    (
         "impl/tensors/broadcasting.py",
         r"before = \(2,\)",
         "what is missing is summed, whatever its size",
