@@ -22,7 +22,7 @@ from experiments.settings import at_least
 from experiments.stack import one_thread_each
 
 RECORD = ROOT / "docs" / "counts" / "rates.json"
-RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 LAST = 50  # steps whose losses are compared
 SEED = 1_000_000  # the experiment's default is 0
 
