@@ -1,4 +1,4 @@
-"""The Explorer: ``<!-- explorer: depth=100 | depth width | signal -->`` in a page becomes a picture that can be changed.
+"""The Explorer: ``<!-- explorer: depth=100 | depth width | signal -->`` in a page becomes a picture to play with.
 
 The picture is drawn by the same JavaScript at build time, by Node, so that it is there without JavaScript, too.
 """
@@ -15,12 +15,18 @@ from typing import Any
 from derivations.proof import DerivationError
 from derivations.rows import ROOT
 from docs import formulas, katex
-
 from docs.records import Missing, table
 
 FOLDER = "javascripts/explorer"
 FORMULAS = f"{FOLDER}/formulas.js"  # printed for each build
-LIBRARY = ("random", "settings", "network", "law", "picture", "words")  # in this order; all but the controls
+LIBRARY = (
+    "random",
+    "settings",
+    "network",
+    "law",
+    "picture",
+    "words",
+)  # in this order; all but the controls
 NO_SCRIPT = "Without JavaScript this picture stands still: one choice of settings, drawn when the site was built."
 
 
@@ -51,11 +57,16 @@ def evaluate(body: str, data: Any = None, *, changed: str | None = None) -> Any:
         f"{changed or library()}\n"
         f"const found = (({{explorer, data}}) => {{{body}}})"
         f"({{explorer: globalThis.companionExplorer, data: {json.dumps(data)}}});\n"
-        "const plain = (_, v) => ArrayBuffer.isView(v) ? [...v] : Number.isFinite(v) || typeof v !== 'number' ? v : `#${v}`;"
+        "const plain = (_, v) => ArrayBuffer.isView(v) ? [...v] : typeof v !== 'number' || isFinite(v) ? v : `#${v}`;"
         "process.stdout.write(JSON.stringify(found, plain));"
     )
     done = subprocess.run(
-        [katex._program("node"), "-"], input=code, capture_output=True, text=True, encoding="utf-8", check=False
+        [katex._program("node"), "-"],
+        input=code,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
@@ -92,12 +103,17 @@ def explorer(argument: str, up: str) -> str:
     sources = [FORMULAS, *(f"{FOLDER}/{name}.js" for name in (*LIBRARY, "page"))]
     scripts = "".join(f'<script src="page:{source}" defer></script>' for source in sources)
     address = html.escape(f"page:explorer.md?{query}" if query else "page:explorer.md")
-    link = f'<p class="whole"><a href="{address}">All settings, in the Explorer</a></p>' if controls else ""
+    link = (
+        f'<p class="whole"><a href="{address}">All settings, in the Explorer</a></p>'
+        if controls
+        else ""
+    )
     return (
         f'<div class="explorer" data-explorer="{html.escape(query)}"{named} data-panels="{shown}">'
-        f'<div class="figures">{found["figures"]}</div><p class="sentence">{html.escape(found["sentence"])}</p>'
+        f'<div class="figures">{found["figures"]}</div><p class="sentence">{found["sentence"]}</p>'
         f"<noscript><p>{NO_SCRIPT}</p></noscript>"
-        f'<details class="numbers"><summary>The picture as a table</summary><div class="tables">{found["tables"]}</div></details>'
+        '<details class="numbers"><summary>The picture as a table</summary>'
+        f'<div class="tables">{found["tables"]}</div></details>'
         f"{link}</div>{scripts}"
     )
 
@@ -107,7 +123,8 @@ def used(_: str, up: str) -> str:
     rows = []
     for each in formulas.formulas():
         steps = [
-            f"[{step.replace('_', ' ')}]({up}{row}.md#step-{step.replace('_', '-')})" for row, step in each.source
+            f"[{step.replace('_', ' ')}]({up}{row}.md#step-{step.replace('_', '-')})"
+            for row, step in each.source
         ]
         rows.append([f"`{each.name}`", each.says, ", ".join(steps)])
     return table(["in JavaScript", "what it says", "steps"], rows)

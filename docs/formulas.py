@@ -111,14 +111,18 @@ def _shifted() -> list[Formula]:
     gain = symbol(variance, "gain")
     weight_var, fan_in = (symbol(gradient.expr, "weight_var"), symbol(variance, "fan_in"))
     (root,) = sp.solve(sp.Eq(variance, weight_var), gain)
-    image, spread = (replaced(side(row, step), {"gain": root}) for step in ("second_moment", "spread"))
+    image, spread = (
+        replaced(side(row, step), {"gain": root}) for step in ("second_moment", "spread")
+    )
     moment = symbol(image, "second_moment")
     units = symbol(spread, "units")
     spread = spread.subs(fan_in, units)
     image = image.subs(fan_in, units)
     slope = sp.diff(image, moment) * moment / image
     return [
-        Formula("gainVariance", variance, ((row, "gradient"),), "variance of a weight, by its gain"),
+        Formula(
+            "gainVariance", variance, ((row, "gradient"),), "variance of a weight, by its gain"
+        ),
         Formula("shiftedMap", image, ((row, "second_moment"),), "mean square after a shifted ReLU"),
         Formula("shiftedSlope", slope, ((row, "second_moment"),), "what it leaves of a deviation"),
         Formula("shiftedSpread", spread / image**2, ((row, "spread"),), "what it adds to that"),
@@ -131,9 +135,9 @@ def formulas() -> tuple[Formula, ...]:
     return (*_plain(), *_residual(), *_shifted())
 
 
-def quantile(share: sp.Rational = sp.Rational(19, 20)) -> str:
-    """Where a standard normal number is below with probability ``share``, to the last digit of a double."""
-    return str(sp.N(sp.sqrt(2) * sp.erfinv(2 * share - 1), 17))
+def edge() -> str:
+    """What a standard normal number is below with probability 19/20, to the last digit of a double."""
+    return str(sp.N(sp.sqrt(2) * sp.erfinv(2 * sp.Rational(19, 20) - 1), 17))
 
 
 def script() -> str:
@@ -142,5 +146,5 @@ def script() -> str:
     return (
         "// Printed by SymPy from the verified derivations (docs/formulas.py). Not to be edited.\n"
         "(globalThis.companionExplorer ??= {}).formulas = {\n"
-        f"{lines}\n  // a normal number is below with probability 19/20\n  edge: {quantile()},\n}};\n"
+        f"{lines}\n  // a normal number is below with probability 19/20\n  edge: {edge()},\n}};\n"
     )

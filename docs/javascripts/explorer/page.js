@@ -39,8 +39,7 @@
 
     controls() {
       const form = document.createElement("form");
-      form.innerHTML = this.names.map((name) => this.control(name)).join("") +
-        (this.names.includes("seed") ? `<button type="button" class="again">Other networks</button>` : "");
+      form.innerHTML = this.names.map((name) => this.control(name)).join("");
       form.addEventListener("submit", (event) => event.preventDefault());
       form.addEventListener("input", (event) => { this.take(form); this.address(event.target.name); });
       form.querySelector(".again")?.addEventListener("click", () => {
@@ -58,13 +57,14 @@
       const id = `${this.id}-${name}`, choices = explorer.CHOICES[name];
       if (choices) {
         const options = Object.entries(choices).map(([value, text]) => `<option value="${value}">${text}</option>`);
-        return `<div data-name="${name}"><label for="${id}">${NAMES[name]}</label><select id="${id}" name="${name}">${options.join("")}</select></div>`;
+        return `<div><label for="${id}">${NAMES[name]}</label><select id="${id}" name="${name}">${options.join("")}</select></div>`;
       }
       const [lowest, highest, step] = name === "width" ? [0, explorer.WIDTHS.length - 1, 1] : explorer.RANGES[name];
       const limits = `min="${lowest}" max="${highest}" step="${step}"`;
       if (name === "seed")
-        return `<div data-name="${name}"><label for="${id}">${NAMES[name]}</label><input id="${id}" name="${name}" type="number" inputmode="numeric" ${limits}></div>`;
-      return `<div data-name="${name}"><label for="${id}">${NAMES[name]}</label><output for="${id}"></output><input id="${id}" name="${name}" type="range" ${limits}></div>`;
+        return `<div class="seed"><label for="${id}">${NAMES[name]}</label><input id="${id}" name="${name}" type="number" inputmode="numeric" ${limits}>` +
+          `<button type="button" class="again">Other networks</button></div>`;
+      return `<div><label for="${id}">${NAMES[name]}</label><output for="${id}"></output><input id="${id}" name="${name}" type="range" ${limits}></div>`;
     }
 
     // From the form to the settings.
@@ -148,12 +148,13 @@
       const height = Math.min(320, Math.max(230, Math.round(width * 0.62)));
       const found = explorer.output(this.settings, this.networks, { width, height, shown: this.shown });
       this.parts.figures.innerHTML = found.figures;
-      this.parts.sentence.textContent = found.sentence;
+      this.parts.sentence.innerHTML = found.sentence;
       this.parts.tables.innerHTML = found.tables;
       clearTimeout(this.waiting);
-      if (this.spoken !== undefined && this.spoken !== found.sentence)
-        this.waiting = setTimeout(() => { this.live.textContent = this.spoken = found.sentence; }, PAUSE);
-      this.spoken ??= found.sentence;
+      const spoken = this.parts.sentence.textContent;
+      if (this.spoken !== undefined && this.spoken !== spoken)
+        this.waiting = setTimeout(() => { this.live.textContent = this.spoken = spoken; }, PAUSE);
+      this.spoken ??= spoken;
     }
   }
 

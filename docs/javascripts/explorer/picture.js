@@ -12,16 +12,17 @@
     let exponent = Math.floor(log / Math.LN10), front = Math.exp(log - exponent * Math.LN10);
     if (front >= 9.95) { front = 1; exponent += 1; }
     if (exponent >= -3 && exponent <= 3) return String(Number(Math.exp(log).toPrecision(2)));
-    return `${Number(front.toPrecision(2))} · ${power(exponent)}`;
+    return `${Number(front.toPrecision(2))}\u00a0·\u00a0${power(exponent)}`;
   };
 
   // Whole powers of ten around all that is drawn, few enough to be read.
   const scale = (values) => {
-    let lowest = -0.5, highest = 0.5;
+    let lowest = 0, highest = 0;
     for (const value of values) if (Number.isFinite(value)) {
       lowest = Math.min(lowest, value / Math.LN10);
       highest = Math.max(highest, value / Math.LN10);
     }
+    if (highest - lowest < 0.5) { lowest -= 0.5; highest += 0.5; }
     const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((each) => (highest - lowest) / each <= 5);
     lowest = Math.floor(lowest / step) * step;
     highest = Math.ceil(highest / step) * step;

@@ -3,7 +3,7 @@
   const explorer = (globalThis.companionExplorer ??= {});
   explorer.NETWORKS = 10;
   const { number } = explorer;
-  const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
+  const percent = (share) => `${Number((100 * share).toPrecision(2))}\u00a0%`;
   const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
   // "less than 13 % of", "more than 4.5 times", by the natural logarithm of the amount.
@@ -16,8 +16,10 @@
     if (explorer.shift(settings))
       return "With a constant after the rectifier, each layer pulls the mean square towards a level of its own.";
     if (kept(ratio)) return `On average over networks, a ${unit} hands on the mean square that it was given.`;
-    const change = ratio < 1 ? `hands on ${percent(ratio)} of` : `makes ${number(Math.log(ratio))} times of`;
-    return `On average over networks, a ${unit} ${change} the mean square that it was given.`;
+    const change = ratio < 1
+      ? `hands on ${percent(ratio)} of the mean square that it was given`
+      : `multiplies the mean square that it was given by ${number(Math.log(ratio))}`;
+    return `On average over networks, a ${unit} ${change}.`;
   };
 
   const typical = (settings, { forward, dead, ratio }) => {
@@ -42,16 +44,16 @@
     if (!networks.length || certain(forward, settings.depth)) return "";
     const ends = networks.map((each) => each.forward[settings.depth]), { depth } = settings;
     const count = (test) => ends.filter(test).length;
-    const gone = count((end) => end === -Infinity), alive = ends.length - gone;
-    const below = count((end) => end > -Infinity && end < forward.median[depth]);
+    const gone = count((end) => end === -Infinity), below = count((end) => end < forward.median[depth]);
     const inside = count((end) => end >= forward.low[depth] && end <= forward.high[depth]);
-    const some = gone ? `${gone} are dead; of the other ${alive}, ` : "";
-    return `Of the ${ends.length} networks drawn here, ${some}${below} end below the predicted median, and ${inside} within the band.`;
+    const first = gone ? `${gone} ${gone === 1 ? "is" : "are"} dead` : `${below} ${below === 1 ? "ends" : "end"} below the predicted median`;
+    return `Of the ${ends.length} networks drawn here, ${first}, and ${inside} ${inside === 1 ? "ends" : "end"} within the band.`;
   };
 
-  explorer.sentence = (settings, predicted, networks) =>
-    [mean(settings, predicted), typical(settings, predicted), gradient(settings, predicted), seen(settings, predicted, networks)]
-      .filter(Boolean).join(" ");
+  explorer.sentence = (settings, predicted, networks, shown) => [
+    mean(settings, predicted), `<strong>${typical(settings, predicted)}</strong>`,
+    shown.includes("gradient") && gradient(settings, predicted), seen(settings, predicted, networks),
+  ].filter(Boolean).join(" ");
 
   // The two panels as data: layers from left to right, with the gradient on its way from the last layer back.
   explorer.panels = (settings, predicted, networks) => {
@@ -72,12 +74,14 @@
   // All that the settings lead to, as HTML; ``shown`` names the panels.
   explorer.output = (settings, networks, { width = 430, height = 290, shown = ["signal", "gradient"] } = {}) => {
     const predicted = explorer.predict(settings), panels = explorer.panels(settings, predicted, networks);
-    const sentence = explorer.sentence(settings, predicted, networks);
+    const sentence = explorer.sentence(settings, predicted, networks, shown);
     const figures = shown.map((name) => {
       const panel = panels[name], title = `${panel.title}: ${panel.says}`;
       return `<figure><figcaption><strong>${panel.title}</strong>, ${panel.says}</figcaption>${explorer.panel({ ...panel, title, width, height })}</figure>`;
     });
     const tables = shown.map((name) => explorer.table({ ...panels[name], title: `${panels[name].title}: ${panels[name].says}` }));
-    return { sentence, figures: figures.join(""), tables: tables.join("") };
+    const count = networks.length === 1 ? "one network" : `${networks.length} networks`;
+    const legend = `<p class="legend">Band: where nine of ten networks are predicted to be. Thin lines: ${count} with real weights.</p>`;
+    return { sentence, figures: figures.join("") + legend, tables: tables.join("") };
   };
 })();
