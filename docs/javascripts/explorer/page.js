@@ -40,6 +40,7 @@
     controls() {
       const form = document.createElement("form");
       form.innerHTML = this.names.map((name) => this.control(name)).join("");
+      form.setAttribute("aria-label", "Settings");
       form.addEventListener("submit", (event) => event.preventDefault());
       form.addEventListener("input", (event) => { this.take(form); this.address(event.target.name); });
       form.querySelector(".again")?.addEventListener("click", () => {
@@ -50,6 +51,7 @@
       this.live.className = "aloud";
       this.live.setAttribute("role", "status");
       this.element.prepend(form, this.live);
+      this.element.querySelector(".still").remove();
       this.form = form;
     }
 
@@ -64,7 +66,7 @@
       if (name === "seed")
         return `<div class="seed"><label for="${id}">${NAMES[name]}</label><input id="${id}" name="${name}" type="number" inputmode="numeric" ${limits}>` +
           `<button type="button" class="again">Other networks</button></div>`;
-      return `<div><label for="${id}">${NAMES[name]}</label><output for="${id}"></output><input id="${id}" name="${name}" type="range" ${limits}></div>`;
+      return `<div><label for="${id}">${NAMES[name]}</label><span class="value" aria-hidden="true"></span><input id="${id}" name="${name}" type="range" ${limits}></div>`;
     }
 
     // From the form to the settings.
@@ -93,9 +95,10 @@
         const field = this.form.elements[name], value = settings[name];
         const text = name === "width" ? String(this.nearest(value)) : String(value);
         if (field.value !== text && !(name === "seed" && field === document.activeElement && field.value === "")) field.value = text;
-        const output = field.parentElement.querySelector("output");
-        if (output) output.textContent = this.told(name, value);
-        if (field.type === "range") field.setAttribute("aria-valuetext", this.told(name, value));
+        if (field.type === "range") {
+          field.parentElement.querySelector(".value").textContent = this.told(name, value);
+          field.setAttribute("aria-valuetext", this.told(name, value));
+        }
         field.parentElement.hidden = !explorer.matters(name, settings);
       }
       this.sample();
