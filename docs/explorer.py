@@ -130,4 +130,24 @@ def used(_: str, up: str) -> str:
     return table(["in JavaScript", "what it says", "steps"], rows)
 
 
-RULES = {"explorer": explorer, "explorer-formulas": used}
+def shares(width: int, depth: int) -> list[float]:
+    """Which shares of living networks end below band and median: of a plain ReLU stack, by its exact law."""
+    from experiments.final_law import FinalLaw  # SciPy: a second that other pages do without
+    from experiments.law import Law, constant
+
+    body = "return explorer.predict(explorer.read(data)).forward;"
+    band = evaluate(body, f"width={width}&depth={depth}")
+    exact = FinalLaw(Law(constant(width, depth), math.sqrt(2)))
+    return [float(exact.cdf(band[name][-1] / math.log(2))) for name in ("low", "median", "high")]
+
+
+def accuracy(_: str, up: str) -> str:
+    """How good band and median are, by the exact law of the last layer."""
+    rows = [
+        [str(width), str(depth), *(f"{100 * share:.1f} %" for share in shares(width, depth))]
+        for width, depth in ((64, 50), (64, 5), (16, 20), (4, 5))
+    ]
+    return table(["width", "depth", "below 5 %", "below the median", "below 95 %"], rows)
+
+
+RULES = {"explorer": explorer, "explorer-accuracy": accuracy, "explorer-formulas": used}

@@ -6,7 +6,7 @@
     blocks: "Layers", scale: "Branch scale α", depth: "Depth", width: "Width", seed: "Seed",
   };
   // ms: of drawing networks before the first picture; before a change is read aloud; before it is one to go back to
-  const AT_ONCE = 50, PAUSE = 700, REST = 2000;
+  const AT_ONCE = 40, PAUSE = 700, REST = 2000;
 
   class Place {
     constructor(element, number) {
