@@ -88,7 +88,9 @@ def still(query: str, shown: str) -> dict[str, str]:
     """Figures, sentence and tables for these settings, as the page shows them before anything is changed."""
     body = """
       const settings = explorer.read(data.query), numbers = [...Array(explorer.NETWORKS).keys()];
-      return explorer.output(settings, numbers.map((k) => explorer.network(settings, k)), {shown: data.shown});
+      const networks = numbers.map((k) => explorer.network(settings, k));
+      const {figures, sentence, tables} = explorer.output(settings, networks, {shown: data.shown});
+      return {figures, sentence, tables};
     """
     found: dict[str, str] = evaluate(body, {"query": query, "shown": shown.split()})
     return found

@@ -30,7 +30,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     body, found = re.sub(r"<script.*?</script>", "", text), re.findall(r"<script.*?</script>", text)
     style = (ROOT / "docs" / "stylesheets" / "extra.css").read_text(encoding="utf-8")
     page = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    page += f"<title>Explorer</title><style>{style}</style><main><h1>Explorer</h1>{body}</main>"
+    page += f"<title>Explorer</title><style>{style}</style><main class='md-typeset'><h1>Explorer</h1>{body}</main>"
     page += "".join(dict.fromkeys(found))
     page = page.replace("page:explorer.md", "").replace("page:", "")
     (folder / "page.html").write_text(page, encoding="utf-8")
@@ -140,6 +140,19 @@ def test_the_table_has_what_the_picture_shows(view: Any, address: str) -> None:
         assert whole.get_by_role("img", name=name).count() == 1
         layers = tables.nth(k).locator("tbody th").all_inner_texts()
         assert (layers[0], layers[-1]) == (("0", "40") if k == 0 else ("40", "1"))
+
+
+def test_under_the_pointer_is_what_the_table_says(view: Any, address: str) -> None:
+    view.goto(address)
+    whole = settled(view)
+    picture, axis = whole.get_by_role("img").first, whole.locator(".axis").first
+    box = picture.bounding_box()
+    picture.hover(position={"x": box["width"] - 60, "y": 60})
+    end = whole.locator("tbody tr").nth(5).locator("td").all_text_contents()
+    mean, median, low, high = end[:4]
+    assert axis.inner_html() == f"layer 40: mean {mean}, median {median}, band {low} to {high}"
+    whole.get_by_label("Depth").hover()
+    assert axis.inner_html() == "layer"
 
 
 def test_a_small_one_leaves_the_address_alone(view: Any, address: str) -> None:

@@ -52,7 +52,8 @@
     const f = explorer.formulas, { depth, width } = settings, slope = explorer.slope(settings);
     const { variance } = explorer.weights(settings);
     if (settings.blocks === "residual") {
-      const block = { branch_scale: settings.scale, fan_in: width, negative_slope: slope, units: width, weight_var: variance };
+      const sizes = { branch_scale: settings.scale, fan_in: width, units: width };
+      const block = { ...sizes, negative_slope: slope, weight_var: variance };
       const both = product(depth, f.blockRatio(block), f.blockDrift(block), f.blockSpread(block));
       return { forward: both, backward: both, dead: 0, ratio: f.blockRatio(block), back: f.blockRatio(block) };
     }

@@ -3,7 +3,7 @@
   const explorer = globalThis.companionExplorer;
   const NAMES = {
     activation: "Activation", slope: "Slope below zero", shift: "Constant", init: "Weights", gain: "Gain",
-    blocks: "Layers", scale: "Branch scale α", depth: "Depth", width: "Width", seed: "Seed",
+    blocks: "Layers", scale: "Branch α", depth: "Depth", width: "Width", seed: "Seed",
   };
   // ms: of drawing networks before the first picture; before a change is read aloud; before it is one to go back to
   const AT_ONCE = 40, PAUSE = 700, REST = 2000;
@@ -15,13 +15,16 @@
       this.whole = element.dataset.controls === undefined; // the page of its own: it keeps the address
       this.names = this.whole ? Object.keys(NAMES) : element.dataset.controls.split(" ");
       this.shown = (element.dataset.panels ?? "signal gradient").split(" ");
-      this.parts = Object.fromEntries(["figures", "sentence", "tables"].map((k) => [k, element.querySelector(`.${k}`)]));
+      this.parts = {};
+      for (const name of ["figures", "sentence", "tables"]) this.parts[name] = element.querySelector(`.${name}`);
       this.settings = explorer.read((this.whole && location.search) || element.dataset.explorer);
       this.controls();
       if (this.whole) {
         addEventListener("popstate", () => this.go(explorer.read(location.search || element.dataset.explorer)));
         document.addEventListener("click", (event) => this.follow(event));
       }
+      element.addEventListener("pointermove", (event) => this.point(event));
+      element.addEventListener("pointerleave", () => this.point());
       const fit = new ResizeObserver(() => this.fits() || this.draw());
       fit.observe(element);
       this.go(this.settings);
@@ -30,7 +33,8 @@
     // A link to other settings of this very page changes them, without loading it again.
     follow(event) {
       const link = event.target.closest?.("a[href]");
-      if (!link?.search || link.pathname !== location.pathname || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey; // in another tab or window
+      if (!link?.search || link.pathname !== location.pathname || elsewhere) return;
       event.preventDefault();
       this.go(explorer.read(link.search));
       this.address();
@@ -56,17 +60,17 @@
     }
 
     control(name) {
-      const id = `${this.id}-${name}`, choices = explorer.CHOICES[name];
+      const id = `${this.id}-${name}`, choices = explorer.CHOICES[name], label = `<label for="${id}">${NAMES[name]}</label>`;
       if (choices) {
         const options = Object.entries(choices).map(([value, text]) => `<option value="${value}">${text}</option>`);
-        return `<div><label for="${id}">${NAMES[name]}</label><select id="${id}" name="${name}">${options.join("")}</select></div>`;
+        return `<div>${label}<select id="${id}" name="${name}">${options.join("")}</select></div>`;
       }
       const [lowest, highest, step] = name === "width" ? [0, explorer.WIDTHS.length - 1, 1] : explorer.RANGES[name];
-      const limits = `min="${lowest}" max="${highest}" step="${step}"`;
-      if (name === "seed")
-        return `<div class="seed"><label for="${id}">${NAMES[name]}</label><input id="${id}" name="${name}" type="number" inputmode="numeric" ${limits}>` +
-          `<button type="button" class="again">Other networks</button></div>`;
-      return `<div><label for="${id}">${NAMES[name]}</label><span class="value" aria-hidden="true"></span><input id="${id}" name="${name}" type="range" ${limits}></div>`;
+      const field = `id="${id}" name="${name}" min="${lowest}" max="${highest}" step="${step}"`;
+      if (name !== "seed")
+        return `<div>${label}<span class="value" aria-hidden="true"></span><input type="range" ${field}></div>`;
+      const again = `<button type="button" class="again">Other networks</button>`;
+      return `<div class="seed">${label}<input type="number" inputmode="numeric" ${field}>${again}</div>`;
     }
 
     // From the form to the settings.
@@ -94,7 +98,8 @@
       for (const name of this.names) {
         const field = this.form.elements[name], value = settings[name];
         const text = name === "width" ? String(this.nearest(value)) : String(value);
-        if (field.value !== text && !(name === "seed" && field === document.activeElement && field.value === "")) field.value = text;
+        const typing = name === "seed" && field.value === "" && field === document.activeElement;
+        if (field.value !== text && !typing) field.value = text;
         if (field.type === "range") {
           field.parentElement.querySelector(".value").textContent = this.told(name, value);
           field.setAttribute("aria-valuetext", this.told(name, value));
@@ -106,7 +111,9 @@
 
     told(name, value) {
       const { depth } = this.settings;
-      if (name === "scale" && Math.abs(value - 1 / Math.sqrt(depth)) < 0.005) return `${value.toFixed(2)} ≈ 1/√L`;
+      const near = (other, gap) => Math.abs(value - other) < gap;
+      if (name === "scale" && depth > 1 && near(1 / Math.sqrt(depth), 0.005)) return `${value.toFixed(2)} ≈ 1/√L`;
+      if (name === "gain") return `${value.toFixed(3)}${near(Math.SQRT2, 0.001) ? " ≈ √2" : ""}`;
       const units = { depth: ["layer", "layers"], width: ["unit", "units"] }[name];
       if (name === "depth" && this.settings.blocks === "residual") units.splice(0, 2, "block", "blocks");
       return units ? `${value} ${units[Number(value !== 1)]}` : Number(value).toFixed(2);
@@ -140,6 +147,17 @@
       more();
     }
 
+    // What is predicted for the layer under the pointer, in place of the axis's name; the table has it for everyone.
+    point(event) {
+      const svg = event?.target.closest?.("svg[data-panel]");
+      for (const each of this.element.querySelectorAll("svg[data-panel]")) {
+        const panel = this.panels[each.dataset.panel], box = each.getBoundingClientRect(), width = this.drawn;
+        const at = each === svg && explorer.under(panel, width, ((event.clientX - box.left) * width) / box.width);
+        each.querySelector(".axis").textContent = at ? at.told : panel.axis;
+        each.querySelector(".guide").setAttribute("transform", `translate(${at ? at.x : -9})`);
+      }
+    }
+
     size() {
       const wide = this.element.clientWidth, count = this.shown.length > 1 && wide >= 640 ? this.shown.length : 1;
       return Math.max(280, Math.floor((wide - 16 * (count - 1)) / count));
@@ -150,6 +168,7 @@
       const width = (this.drawn = this.size());
       const height = Math.min(320, Math.max(230, Math.round(width * 0.62)));
       const found = explorer.output(this.settings, this.networks, { width, height, shown: this.shown });
+      this.panels = found.panels;
       this.parts.figures.innerHTML = found.figures;
       this.parts.sentence.innerHTML = found.sentence;
       this.parts.tables.innerHTML = found.tables;
@@ -161,5 +180,7 @@
     }
   }
 
-  document.querySelectorAll("[data-explorer]").forEach((element, number) => { element.place = new Place(element, number); });
+  document.querySelectorAll("[data-explorer]").forEach((element, number) => {
+    element.place = new Place(element, number);
+  });
 })();

@@ -1,4 +1,4 @@
-// The picture: a band, a median, a mean and real networks over the layers, on a logarithmic scale; and the same as a table.
+// The picture: a band, a median, a mean and real networks over the layers, on a logarithmic scale; and all that as a table.
 (() => {
   const explorer = (globalThis.companionExplorer ??= {});
   const LEFT = 50, RIGHT = 58, TOP = 10, BOTTOM = 38, GAP = 15;
@@ -16,12 +16,13 @@
   };
 
   // Whole powers of ten around all that is drawn, few enough to be read.
-  const scale = (values) => {
+  const scale = ({ predicted, lines }) => {
     let lowest = 0, highest = 0;
-    for (const value of values) if (Number.isFinite(value)) {
-      lowest = Math.min(lowest, value / Math.LN10);
-      highest = Math.max(highest, value / Math.LN10);
-    }
+    for (const values of [predicted.low, predicted.high, predicted.mean ?? [], ...lines])
+      for (const value of values) if (Number.isFinite(value)) {
+        lowest = Math.min(lowest, value / Math.LN10);
+        highest = Math.max(highest, value / Math.LN10);
+      }
     if (highest - lowest < 0.5) { lowest -= 0.5; highest += 0.5; }
     const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((each) => (highest - lowest) / each <= 5);
     lowest = Math.floor(lowest / step) * step;
@@ -30,65 +31,99 @@
     return { lowest, highest, ticks };
   };
 
-  const path = (values, x, y) => {
-    let text = "";
-    for (let l = 0; l < values.length && Number.isFinite(values[l]); l++)
-      text += `${l ? "L" : "M"}${x(l).toFixed(1)} ${y(values[l]).toFixed(1)}`;
-    return text;
+  // Where layer and logarithm are in a panel of this size.
+  const frame = (panel, width, height) => {
+    const last = panel.predicted.median.length - 1, { lowest, highest, ticks } = scale(panel);
+    const right = width - RIGHT, bottom = height - BOTTOM, whole = right - LEFT;
+    const x = (l) => LEFT + (last ? (whole * l) / last : whole / 2);
+    const y = (log) => TOP + ((bottom - TOP) * (highest - log / Math.LN10)) / (highest - lowest);
+    return { last, ticks, right, bottom, x, y };
   };
 
-  // Labels at the right end, moved apart where they would be on top of each other.
-  const labels = (entries, top, bottom) => {
-    entries.sort((a, b) => a.y - b.y);
-    entries.forEach((e, k) => { e.y = Math.max(e.y, k ? entries[k - 1].y + GAP : top); });
-    for (let k = entries.length - 1, limit = bottom; k >= 0; k--) limit = (entries[k].y = Math.min(entries[k].y, limit)) - GAP;
-    return entries;
+  const text = (x, y, kind, what) => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" class="${kind}">${what}</text>`;
+  const path = (kind, way) => `<path class="${kind}" d="${way}"/>`;
+  const along = (values, { x, y }) => {
+    const gone = values.findIndex((value) => !Number.isFinite(value));
+    const shown = Array.from(gone < 0 ? values : values.slice(0, gone));
+    return shown.map((value, l) => `${l ? "L" : "M"}${x(l).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   };
 
-  // ``lines``: one array a network; ``layer`` says which layer is at place l from the left.
-  explorer.panel = ({ predicted, lines, layer, axis, title, width, height }) => {
-    const last = predicted.median.length - 1;
-    const { lowest, highest, ticks } = scale([...predicted.low, ...predicted.high, ...(predicted.mean ?? []), ...lines.flatMap((v) => [...v])]);
-    const right = width - RIGHT, bottom = height - BOTTOM;
-    const x = (l) => LEFT + (right - LEFT) * (last ? l / last : 0.5);
-    const y = (log) => TOP + (bottom - TOP) * (highest - log / Math.LN10) / (highest - lowest);
-    const parts = ticks.map((t) => {
-      const at = y(t * Math.LN10).toFixed(1);
-      return `<path class="grid${t ? "" : " one"}" d="M${LEFT} ${at}H${right}"/><text x="${LEFT - 7}" y="${Number(at) + 4}" class="tick end">${tick(t)}</text>`;
-    });
-    const every = [1, 2, 5, 10, 20, 25, 50].find((step) => last / step <= 5.5);
+  const axes = ({ layer, axis }, { last, ticks, right, bottom, x, y }) => {
+    const middle = (LEFT + right) / 2, every = [1, 2, 5, 10, 20, 25, 50].find((step) => last / step <= 5.5);
     const marks = new Set([0, last]);
     for (let l = 0; l <= last; l++) if (layer(l) % every === 0 && x(l) - LEFT > 28 && right - x(l) > 28) marks.add(l);
-    for (const l of marks) parts.push(`<text x="${x(l).toFixed(1)}" y="${bottom + 16}" class="tick middle">${layer(l)}</text>`);
-    parts.push(`<text x="${(LEFT + right) / 2}" y="${height - 5}" class="tick middle">${axis}</text>`);
-    const back = Array.from(predicted.low, (value, l) => `L${x(l).toFixed(1)} ${y(value).toFixed(1)}`).reverse().join("");
-    parts.push(`<path class="band" d="${path(predicted.high, x, y)}${back}Z"/>`);
-    for (const values of lines) {
-      parts.push(`<path class="network" d="${path(values, x, y)}"/>`);
-      const gone = values.findIndex((value) => value === -Infinity);
-      if (gone > 0) parts.push(`<text x="${x(gone - 1).toFixed(1)}" y="${(y(values[gone - 1]) + 5).toFixed(1)}" class="gone">×</text>`);
-    }
-    if (predicted.mean) parts.push(`<path class="mean" d="${path(predicted.mean, x, y)}"/>`);
-    parts.push(`<path class="median" d="${path(predicted.median, x, y)}"/>`);
+    return [
+      ...ticks.map((t) => {
+        const at = y(t * Math.LN10), line = path(t ? "grid" : "grid one", `M${LEFT} ${at.toFixed(1)}H${right}`);
+        return line + text(LEFT - 7, at + 4, "tick end", tick(t));
+      }),
+      ...[...marks].map((l) => text(x(l), bottom + 16, "tick middle", layer(l))),
+      text(middle, bottom + 33, "tick middle axis", axis),
+    ];
+  };
+
+  const networks = (lines, place) => lines.map((values) => {
+    const gone = values.indexOf(-Infinity);
+    const end = gone > 0 ? text(place.x(gone - 1), place.y(values[gone - 1]) + 5, "gone", "×") : "";
+    return path("network", along(values, place)) + end;
+  });
+
+  // Names at the right ends of the lines, moved apart where they would be on top of each other.
+  const names = (predicted, { last, right, bottom, y }) => {
     const ends = [["95 %", "high", "edge"], ["median", "median", "median"], ["5 %", "low", "edge"]];
     if (predicted.mean) ends.unshift(["mean", "mean", "mean"]);
-    const told = labels(ends.map(([text, name, kind]) => ({ text, kind, y: y(predicted[name][last]) })), TOP + 4, bottom);
-    for (const each of told) parts.push(`<text x="${right + 6}" y="${(each.y + 4).toFixed(1)}" class="label ${each.kind}">${each.text}</text>`);
-    return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">${parts.join("")}</svg>`;
+    const placed = ends.map(([what, name, kind]) => ({ what, kind, at: y(predicted[name][last]) }));
+    placed.sort((a, b) => a.at - b.at);
+    placed.forEach((each, k) => { each.at = Math.max(each.at, k ? placed[k - 1].at + GAP : TOP + 4); });
+    placed.reverse().forEach((each, k) => { each.at = Math.min(each.at, k ? placed[k - 1].at - GAP : bottom); });
+    return placed.map(({ what, kind, at }) => text(right + 6, at + 4, `label ${kind}`, what));
+  };
+
+  // A panel as SVG. ``predicted``: mean (or null), median, low, high; ``lines``: one array a network; ``layer`` says
+  // which layer is at place l from the left.
+  explorer.panel = (panel, { width, height }) => {
+    const { name, predicted, lines, title } = panel, place = frame(panel, width, height), { x, y, bottom } = place;
+    const back = Array.from(predicted.low, (value, l) => `L${x(l).toFixed(1)} ${y(value).toFixed(1)}`).reverse();
+    const parts = [
+      ...axes(panel, place),
+      path("band", `${along(predicted.high, place)}${back.join("")}Z`),
+      ...networks(lines, place),
+      predicted.mean ? path("mean", along(predicted.mean, place)) : "",
+      path("median", along(predicted.median, place)),
+      ...names(predicted, place),
+      `<path class="guide" d="M0 ${TOP}V${bottom}" transform="translate(-9)"/>`,
+    ];
+    const named = `data-panel="${name}" role="img" aria-label="${title}"`;
+    return `<svg ${named} viewBox="0 0 ${width} ${height}">${parts.join("")}</svg>`;
+  };
+
+  // Which layer is at a place from the left of a panel, where exactly, and what is predicted there.
+  explorer.under = ({ predicted, layer, unit }, width, place) => {
+    const last = predicted.median.length - 1, whole = width - RIGHT - LEFT;
+    const l = Math.min(last, Math.max(0, Math.round(((place - LEFT) / whole) * last)));
+    const at = (name) => explorer.number(predicted[name][l]), mean = predicted.mean ? `mean ${at("mean")}, ` : "";
+    const told = `${unit} ${layer(l)}: ${mean}median ${at("median")}, band ${at("low")} to ${at("high")}`;
+    return { x: LEFT + (last ? (whole * l) / last : whole / 2), told };
   };
 
   const middle = (values) => {
-    const sorted = [...values].sort((a, b) => a - b), half = sorted.length / 2;
-    return half % 1 ? sorted[Math.floor(half)] : sorted[half - 1] === -Infinity ? -Infinity : (sorted[half - 1] + sorted[half]) / 2;
+    const sorted = [...values].sort((a, b) => a - b), upper = Math.floor(sorted.length / 2), lower = sorted.length - 1 - upper;
+    return sorted[lower] === -Infinity ? -Infinity : (sorted[lower] + sorted[upper]) / 2;
   };
 
-  explorer.table = ({ predicted, lines, layer, title }) => {
+  // The same at six layers, as a table.
+  explorer.table = ({ predicted, lines, layer, title, unit }) => {
     const last = predicted.median.length - 1, rows = new Set([0, 1, 2, 3, 4, 5].map((k) => Math.round((k * last) / 5)));
-    const cell = (log) => `<td>${explorer.number(log)}</td>`;
-    const body = [...rows].map((l) => `<tr><th scope="row">${layer(l)}</th>${predicted.mean ? cell(predicted.mean[l]) : ""}` +
-      `${["median", "low", "high"].map((name) => cell(predicted[name][l])).join("")}` +
-      `${lines.length ? cell(middle(lines.map((v) => v[l]))) : ""}</tr>`);
-    const head = ["layer", ...(predicted.mean ? ["mean"] : []), "median", "5 %", "95 %", ...(lines.length ? ["median of those drawn"] : [])];
-    return `<table><caption>${title}</caption><thead><tr>${head.map((h) => `<th scope="col">${h}</th>`).join("")}</tr></thead><tbody>${body.join("")}</tbody></table>`;
+    const columns = [["median", "median"], ["5 %", "low"], ["95 %", "high"]];
+    if (predicted.mean) columns.unshift(["mean", "mean"]);
+    const drawn = (l) => explorer.number(middle(lines.map((values) => values[l])));
+    const body = [...rows].map((l) => {
+      const cells = columns.map(([, name]) => explorer.number(predicted[name][l]));
+      if (lines.length) cells.push(drawn(l));
+      return `<tr><th scope="row">${layer(l)}</th>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
+    });
+    const head = [unit, ...columns.map(([what]) => what), ...(lines.length ? ["median of those drawn"] : [])];
+    const heads = head.map((what) => `<th scope="col">${what}</th>`).join("");
+    return `<table><caption>${title}</caption><thead><tr>${heads}</tr></thead><tbody>${body.join("")}</tbody></table>`;
   };
 })();

@@ -32,7 +32,7 @@
       return target;
     }
 
-    // Fill the first ``count`` places with standard normal numbers. The generator is written out: it is most of the time.
+    // Fill the first ``count`` places with standard normal numbers. The generator is written out, for speed.
     normals(target, count) {
       let [a, b, c, counter] = this.state;
       for (let k = 0; k < count; k += 2) {

@@ -12,7 +12,7 @@
     blocks: { plain: "plain stack", residual: "residual blocks" },
   };
   explorer.RANGES = { // lowest, highest, step, at the start
-    slope: [0, 1, 0.01, 0.2], shift: [0, 1, 0.01, 0.5], gain: [0.5, 2.5, 0.01, 1.41], scale: [0, 1, 0.01, 1],
+    slope: [0, 1, 0.01, 0.2], shift: [0, 1, 0.01, 0.5], gain: [0.5, 2.5, 0.002, 1.414], scale: [0, 1, 0.01, 1],
     depth: [1, 200, 1, 50], width: [4, 128, 1, 64], seed: [0, 999999, 1, 1],
   };
   const FIRST = { activation: "relu", init: "kaiming_normal", blocks: "plain" };
