@@ -61,7 +61,7 @@ def evaluate(body: str, data: Any = None, *, changed: str | None = None) -> Any:
         "process.stdout.write(JSON.stringify(found, plain));"
     )
     done = subprocess.run(
-        [katex._program("node"), "-"],
+        [katex.program("node"), "-"],
         input=code,
         capture_output=True,
         text=True,

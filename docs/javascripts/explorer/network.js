@@ -36,9 +36,9 @@
     return Math.log(square);
   };
 
-  const draw = (settings, number, random) => {
+  const draw = (settings, random) => {
     const { variance, bound } = explorer.weights(settings);
-    const count = settings.depth * settings.width ** 2 * (settings.blocks === "residual" ? 2 : 1);
+    const count = explorer.size(settings);
     if (memory.length < count) memory = new Float32Array(count);
     if (bound) random.uniforms(memory, count); else random.normals(memory, count);
     return bound || Math.sqrt(variance); // the factor that makes weights of what was drawn
@@ -48,7 +48,7 @@
   // for a gradient at x_L that is normal and knows nothing of the network. In a plain stack it is the one at W x.
   const plain = (settings, number) => {
     const { depth, width } = settings, slope = explorer.slope(settings), shift = explorer.shift(settings);
-    const random = new explorer.Random(settings.seed, number), factor = draw(settings, number, random);
+    const random = new explorer.Random(settings.seed, number), factor = draw(settings, random);
     const forward = new Float64Array(depth + 1), backward = new Float64Array(depth + 1).fill(NaN);
     const masks = new Float64Array(depth * width);
     const x = new Float64Array(width).fill(1), z = new Float64Array(width);
@@ -79,7 +79,7 @@
 
   const residual = (settings, number) => {
     const { depth, width, scale } = settings, slope = explorer.slope(settings), area = width * width;
-    const random = new explorer.Random(settings.seed, number), factor = draw(settings, number, random);
+    const random = new explorer.Random(settings.seed, number), factor = draw(settings, random);
     const forward = new Float64Array(depth + 1), backward = new Float64Array(depth + 1);
     const masks = new Float64Array(depth * width), branch = scale * factor * factor;
     const x = new Float64Array(width).fill(1), z = new Float64Array(width), out = new Float64Array(width);

@@ -7,6 +7,7 @@
   };
   // ms: of drawing networks before the first picture; before a change is read aloud; before it is one to go back to
   const AT_ONCE = 40, PAUSE = 700, REST = 2000;
+  const LIGHT = 500000; // weights of a network that need not wait
 
   class Place {
     constructor(element, number) {
@@ -144,7 +145,9 @@
         this.milliseconds = performance.now() - start; // benchmarks/explorer.py reads it
         if (this.networks.length < explorer.NETWORKS) setTimeout(() => turn === this.turn && more());
       };
-      more();
+      if (explorer.size(this.settings) <= LIGHT) return more();
+      this.draw(); // what is predicted comes at once
+      setTimeout(() => turn === this.turn && more(), AT_ONCE);
     }
 
     // What is predicted for the layer under the pointer, in place of the axis's name; the table has it for everyone.

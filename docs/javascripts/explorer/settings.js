@@ -47,6 +47,9 @@
   explorer.slope = (settings) => ({ leaky: settings.slope, linear: 1 })[settings.activation] ?? 0;
   explorer.shift = (settings) => (settings.activation === "shifted" ? settings.shift : 0);
 
+  // How many weights a network has.
+  explorer.size = ({ depth, width, blocks }) => depth * width ** 2 * (blocks === "residual" ? 2 : 1);
+
   // Variance of a weight; and where its law ends, if it is uniform (0 if it is normal).
   explorer.weights = (settings) => {
     const f = explorer.formulas, width = settings.width;

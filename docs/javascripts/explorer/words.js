@@ -79,8 +79,9 @@
       const caption = `<figcaption><strong>${head}</strong>, ${says}</figcaption>`;
       return `<figure>${caption}${explorer.panel(panels[name], { width, height })}</figure>`;
     });
-    const lines = networks.length === 1 ? "one network" : `${networks.length} networks`;
-    const legend = `Band: where nine of ten networks are predicted to be. Thin lines: ${lines} with real weights.`;
+    const lines = networks.length === 1 ? "one network" : `${networks.length || "no"} networks`;
+    const legend = `Band: where nine of ten networks are predicted to be. Thin lines: ${lines} with real weights` +
+      `${networks.length < explorer.NETWORKS ? " so far" : ""}.`;
     return {
       panels,
       sentence: explorer.sentence(settings, predicted, networks, shown),
