@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, performance, rates, sizing
+from docs import doubt, explorer, front, graph, maps, performance, rates, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -221,6 +221,7 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "symbols": _symbols,
     "table": _table,
     **doubt.RULES,
+    **explorer.RULES,
     **front.RULES,
     **graph.RULES,
     **maps.RULES,
