@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, sizing
+from docs import doubt, front, graph, maps, sizing, trials
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -222,4 +222,5 @@ RULES: dict[str, Callable[[str, str], str]] = {
     **graph.RULES,
     **maps.RULES,
     **sizing.RULES,
+    **trials.RULES,
 }

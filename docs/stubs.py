@@ -190,6 +190,10 @@ python -m derivations «row»
 python experiments/«row».py --help
 ```
 
+<!-- small: «row» --networks 8 -->
+
+<!-- what-if: «row» --networks 16 | agrees | FILL IN: what if a setting were another? What then. -->
+
 ## Exercises
 
 FILL IN: a question.
