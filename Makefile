@@ -7,9 +7,7 @@ PY = .venv/bin/python
 INSTALLED = .venv/installed
 SITE = $(if $(OFFLINE),site-offline,site)
 BUILT = $(SITE)/.built
-# Begin with Kaiming; ask no other machine for news.
-LAB = --LabApp.default_url=/lab/tree/notebooks/init/kaiming.ipynb \
-  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+FIRST = /lab/tree/notebooks/init/kaiming.ipynb
 SOURCES = derivations docs experiments impl papers results
 SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
@@ -79,7 +77,7 @@ serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machi
 
 lab: $(INSTALLED) ## Open every row as a notebook, for this machine only, behind a token (as root: ARGS=--allow-root)
 	@$(PY) -m docs.notebooks
-	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(LAB) $(ARGS)
+	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --LabApp.default_url=$(FIRST) --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
 
 notebooks: $(INSTALLED) ## Run every row's notebook, each in a kernel of its own (some minutes)
 	@$(PY) -m docs.notebooks --to .cache/notebooks
