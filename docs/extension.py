@@ -17,7 +17,7 @@ from mkdocs.exceptions import PluginError
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
 from docs import doubt, front, graph, maps, sizing, trials
-from docs.records import Missing, badge, indent, proof, settings, verdict, words
+from docs.records import Missing, badge, flush, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
 DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
@@ -74,20 +74,24 @@ def _derivation(row: str, up: str) -> str:
                 f"**Assumption: {words(line['label'])}** {badge('assumed')} ({source}). {line['statement']}"
             )
             continue
-        parts.append(
+        said = [
             f'<span id="step-{anchor}"></span>**{line["number"]}. [{words(line["label"])}](#step-{anchor})** '
             f"{badge(line['status'])} ({source}): {line['why']}."
-            + (f"\n\n$$\n{line['linked']}\n$$" if line["linked"] else "")
-        )
+        ]
+        if line["linked"]:
+            said.append(f"$$\n{line['linked']}\n$$")
         if line["error"]:
-            parts.append("!!! danger\n" + indent(f"```text\n{line['error']}\n```"))
-        place = f"{line['file']}:{line['line']}" if "file" in line else found["file"]
-        note = f"{line['points']} points, {line['digits']} digits; {place}"
-        parts.append(
-            f'??? note "In words, and as the machine checks it"\n{indent(line["spoken"])}\n\n{indent(note)}\n\n'
-            + indent(f"```python\n{line['code']}\n```")
-        )
+            said.append("!!! danger\n" + indent(f"```text\n{line['error']}\n```"))
+        parts += ['<div class="step" markdown>\n<div markdown>', *said, "</div>"]
+        parts += [_beside(line, found["file"]), "</div>"]
     return "\n\n".join(parts)
+
+
+def _beside(line: dict[str, Any], file: str) -> str:
+    """The code of a step, and the step in words: a fold, which a wide screen shows open beside the step."""
+    note = f"{line['points']} points, {line['digits']} digits; `{file}`, line {line['line']}"
+    shown = f"```python\n{flush(line['code'])}\n```\n\n{note}\n\n{line['spoken']}"
+    return f'??? beside "The check, and in words"\n{indent(shown)}'
 
 
 def _code(argument: str, up: str) -> str:
