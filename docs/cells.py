@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from derivations import load
 from derivations.rows import ROOT, ROWS
-from docs import trials
+from docs import printed, trials
 from docs.extension import DIRECTIVE, RULES, reference
 from docs.records import Missing, flush, proof, table, verdict, words
 
@@ -32,7 +32,7 @@ MOVING = re.compile(r"^<(div|script|svg)\b.*?(?:\n\n|\Z)", re.MULTILINE | re.DOT
 
 def notebook(row: str, folder: Path, ending: str = "ipynb") -> Any:
     """The notebook of ``row``, whose links lead from ``folder``. Raises PluginError for a page that is wrong."""
-    page = (ROOT / "docs" / f"{row}.md").read_text(encoding="utf-8")
+    page = printed.fill((ROOT / "docs" / f"{row}.md").read_text(encoding="utf-8"), f"{row}.md")
     title, _, rest = page.partition("\n")
     made = (
         f"Made from `docs/{row}.md`, `derivations/{row}.py` and `experiments/{row}.py`. Change what you like: a "

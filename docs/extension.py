@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, sizing, trials
+from docs import doubt, front, graph, maps, printed, sizing, trials
 from docs.records import Missing, badge, flush, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -40,7 +40,7 @@ def expand(markdown: str, page: str) -> str:
         except Missing as error:
             return f'!!! danger "Not verified or not measured"\n    This part needs {error}.'
 
-    return DIRECTIVE.sub(replaced, markdown)
+    return DIRECTIVE.sub(replaced, printed.fill(markdown, page))
 
 
 def reference(ref: str, up: str) -> str:
@@ -48,8 +48,14 @@ def reference(ref: str, up: str) -> str:
     key, _, place = ref.partition(":")
     if not place:
         return "ours"
-    shown = place if place.startswith("§") else f"eq. {place}"
-    return f"[{key}, {shown}]({up}papers/{key}.md)"
+    return f"[{key}, {shown(place)}]({up}papers/{key}.md)"
+
+
+def shown(place: str) -> str:
+    """A place in a paper: a section, its abstract, or else an equation."""
+    if place.startswith("§"):
+        return place if place[1:2].isdigit() else place[1:]
+    return f"eq. {place}"
 
 
 def _claim(row: str, up: str) -> str:
@@ -194,7 +200,28 @@ def _symbols(row: str, up: str) -> str:
         for s in proof(row)["symbols"]
     ]
     table = indent("\n".join(lines))
-    return f'??? note "The symbols, and how to say them"\n{table}'
+    return f'{_places(row, up)}\n\n??? note "The symbols, and how to say them"\n{table}'
+
+
+def _places(row: str, up: str) -> str:
+    """Which equations and sections of which papers the derivation refers to."""
+    places: dict[str, dict[str, None]] = {}
+    for line in proof(row)["lines"]:
+        key, _, place = line["ref"].partition(":")
+        if place:
+            places.setdefault(key, {})[place] = None
+    if not places:
+        return "No step of the derivation is the paper's own."
+    told = [f"[{key}]({up}papers/{key}.md), {_listed([*found])}" for key, found in places.items()]
+    return f"The derivation refers to {'; '.join(told)}."
+
+
+def _listed(places: list[str]) -> str:
+    """Sections, then equations: "§2.2, eq. 6, 7"."""
+    places = sorted(places, key=lambda place: [int(n) for n in re.findall(r"\d+", place)])
+    sections = [shown(place) for place in places if place.startswith("§")]
+    equations = [place for place in places if not place.startswith("§")]
+    return ", ".join([*sections, *(["eq. " + ", ".join(equations)] if equations else [])])
 
 
 def _notation(_: str, up: str) -> str:

@@ -16,7 +16,7 @@ from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex, symbols
+from docs import extension, katex, symbols, template
 
 SHOWN = {".svg", ".csv"}
 # A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
@@ -74,7 +74,8 @@ def paper_page(key: str) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Expand the directives of a page."""
+    """Expand the directives of a page, if it has all that the page of a row must have."""
+    template.check(markdown, page.file.src_uri)
     return extension.expand(markdown, page.file.src_uri)
 
 

@@ -206,6 +206,8 @@ FILL IN: a question.
 ## Differs from the paper here
 
 FILL IN: ours against the paper, with equation numbers; "Nowhere." if so.
+
+**Next:** FILL IN: [a page](FILL IN.md) to read after this one, and why.
 """
 
 TEST = '''"""«row»: peers as oracles, wrong steps refused, a mutated implementation caught."""
