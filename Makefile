@@ -83,8 +83,8 @@ notebooks: $(INSTALLED) ## Run every row's notebook, each in a kernel of its own
 	@$(PY) -m docs.notebooks --to .cache/notebooks
 	@$(PY) -m docs.literate run .cache/notebooks/*/*.ipynb
 
-bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs
-	@$(PY) -m benchmarks
+bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs (some minutes)
+	@$(PY) -m benchmarks --out docs/counts/benchmarks.json $(ARGS)
 	@$(PY) -m benchmarks.sizing
 
 lint: $(INSTALLED) ## Check format, style and types

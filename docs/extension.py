@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, printed, sizing, trials
+from docs import doubt, front, graph, maps, performance, printed, sizing, trials
 from docs.records import Missing, badge, flush, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -173,8 +173,11 @@ def _table(argument: str, up: str) -> str:
     """A result table, of the columns that readers know, or else of all; with ``all``, only what pools the layers."""
     row, name, *only = argument.split()
     path = ROOT / "results" / "experiments" / row / name
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise Missing(f"`{path.relative_to(ROOT)}`: run `make experiments`") from None
     header = list(rows[0]) if rows else []
     known = {"statistic", "lesson"} & set(header)  # such tables have more columns than a page shows
     columns = [c for c in COLUMNS if c in header] if known else header
@@ -252,6 +255,7 @@ RULES: dict[str, Callable[[str, str], str]] = {
     **front.RULES,
     **graph.RULES,
     **maps.RULES,
+    **performance.RULES,
     **sizing.RULES,
     **trials.RULES,
 }
