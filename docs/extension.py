@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, performance, printed, sizing, trials
+from docs import commands, doubt, front, graph, maps, performance, printed, sizing, trials
 from docs.records import Missing, badge, flush, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -251,6 +251,7 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "picture": _picture,
     "symbols": _symbols,
     "table": _table,
+    **commands.RULES,
     **doubt.RULES,
     **front.RULES,
     **graph.RULES,

@@ -36,6 +36,7 @@ PAGES = [
     "trust/",
     "notation/",
     "running/",
+    "commands/",
     "papers/he2015/",
     *(f"{row}/" for row in ROWS),
 ]
