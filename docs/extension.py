@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import commands, doubt, front, graph, maps, performance, printed, sizing, trials
+from docs import commands, doubt, front, graph, maps, performance, printed, sizing, sources, trials
 from docs.records import Missing, badge, flush, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -95,7 +95,8 @@ def _derivation(row: str, up: str) -> str:
 
 def _beside(line: dict[str, Any], file: str) -> str:
     """The code of a step, and the step in words: a fold, which a wide screen shows open beside the step."""
-    note = f"{line['points']} points, {line['digits']} digits; `{file}`, line {line['line']}"
+    place = sources.link(line.get("file", file), line["line"])
+    note = f"{line['points']} points, {line['digits']} digits; {place}"
     shown = f"```python\n{flush(line['code'])}\n```\n\n{note}\n\n{line['spoken']}"
     return f'??? beside "The check, and in words"\n{indent(shown)}'
 
@@ -106,7 +107,7 @@ def _code(argument: str, up: str) -> str:
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             source = ast.get_source_segment(text, node)
-            return f'```python title="{path}, line {node.lineno}"\n{source}\n```'
+            return f"```python\n{source}\n```\n\n<small>{sources.link(path, node.lineno)}</small>"
     raise PluginError(f"{path} defines no {name}")
 
 

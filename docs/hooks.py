@@ -16,7 +16,7 @@ from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex, symbols, template
+from docs import extension, katex, sources, symbols, template
 
 SHOWN = {".svg", ".csv"}
 # A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
@@ -35,6 +35,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each paper note, and the figures and tables of each experiment."""
     for key in paper_keys():
         files.append(File.generated(config, f"papers/{key}.md", content=paper_page(key)))
+    for file in sources.files(config):
+        files.append(file)
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
     for row in ROWS:
@@ -75,6 +77,8 @@ def paper_page(key: str) -> str:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Expand the directives of a page, if it has all that the page of a row must have."""
+    if page.file.src_uri.startswith(sources.PLACE):
+        return markdown  # code, as it is
     template.check(markdown, page.file.src_uri)
     return extension.expand(markdown, page.file.src_uri)
 
@@ -82,7 +86,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Typeset the math of a page, let its symbols say what they mean, and resolve links in raw HTML."""
     name = page.file.src_uri
-    typeset = katex.typeset(symbols.mark(html, name), name)
+    if name.startswith(sources.PLACE):
+        return sources.named(html)
+    typeset = katex.typeset(symbols.mark(sources.named(html), name), name)
 
     def resolved(match: re.Match[str]) -> str:
         file = files.get_file_from_path(match[2])
