@@ -54,7 +54,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("experiments/stack.py", r"description|networks'|total=", "what a progress bar says"),
     ("experiments/stack.py", r"initializer|initargs", "threads change how long it takes"),
     ("experiments/stack.py", r"cpu_count", "on a machine whose number of cores is known"),
-    ("impl/init/kaiming.py", r"FAN_IN", "modes are read in lower case"),
+    ("impl/init/", r"FAN_IN", "modes are read in lower case"),
+    ("impl/tensors/subscripts.py", r"XX, XX", "an X is a letter anyway"),
+    ("impl/tensors/subscripts.py", r"len\(terms\) >= len", "if they were equal nothing is said"),
+    ("impl/tensors/einsum.py", r"get\(label, \(1, 1\)\)", "the one place along it is the first"),
+    ("impl/tensors/frobenius.py", r"== 0, 2\)", "nothing divided by anything is nothing"),
     ("impl/init/relu.py", r"number <= 0", "zero times the slope is zero"),
     ("derivations/proof.py", r"time\.process_time", "how long it took, which no test times"),
     (
@@ -67,6 +71,14 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("derivations/numeric.py", r"Dummy\(", "the name of a symbol that nobody sees"),
     ("derivations/numeric.py", r"_inside\(z", "one end says it if the variable has a sign"),
     ("derivations/vectorised.py", r"dtype\.kind in", "what is a float already stays one"),
+    (
+        "impl/depth/dying.py",
+        r"dead\.mul\(2|length - dead",
+        "nothing divided by anything is nothing",
+    ),
+    ("impl/depth/exact_law.py", r"shape\[0\] >= tensor", "a square matrix, from either side"),
+    ("impl/depth/exact_law.py", r"if i else 1|if i or True", "the first has none before it"),
+    ("impl/depth/exact_law.py", r"range\(3 if", "a third time changes no more than rounding does"),
     (
         "impl/tensors/broadcasting.py",
         r"before = \(2,\)",
