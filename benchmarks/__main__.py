@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -23,6 +22,7 @@ from rich.table import Table
 from benchmarks import memory, networks, picture, stacks
 from benchmarks.races import Race, Result, machine, run
 from derivations import load
+from derivations.options import parse
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
 
@@ -136,7 +136,7 @@ def measure(options: Options) -> dict[str, Any]:
 
 def main() -> None:
     """Time, print, and write the numbers."""
-    options = tyro.cli(Options, prog="python -m benchmarks", description=__doc__)
+    options = parse(Options, None, "python -m benchmarks")
     rounds, examples = options.rounds, options.examples
     if (rounds is not None and rounds < 2) or (examples is not None and examples < 1):
         print("error: rounds must be at least 2, and examples at least 1", file=sys.stderr)

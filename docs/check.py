@@ -15,9 +15,13 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
+
+from derivations.options import parse
 from derivations.rows import ROOT
 from docs.katex import PACKAGE
 
@@ -127,8 +131,17 @@ def without_script(browser: Any, address: str, names: Sequence[str]) -> Iterator
     context.close()
 
 
-def main(site: Path = ROOT / "site") -> int:
+@dataclass(frozen=True)
+class Options:
+    """Look at every page of the built site in Chromium, light and dark, on a desk and on a phone."""
+
+    site: Annotated[Path, tyro.conf.arg(metavar="DIR")] = ROOT / "site"
+    """The folder of the site."""
+
+
+def main() -> int:
     """0 if nothing is wrong, 1 if something is, 2 if there is nothing to check with."""
+    site = parse(Options, None, "python -m docs.check").site
     names = pages(site)
     if not names or browser_path() is None:
         missing = (

@@ -17,7 +17,7 @@ from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import explorer, extension, katex, symbols
+from docs import explorer, extension, katex, sources, symbols, template
 from docs.records import Missing
 
 SHOWN = {".svg", ".csv"}
@@ -37,6 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each paper note, the figures and tables of each experiment, and the Explorer's formulas."""
     for key in paper_keys():
         files.append(File.generated(config, f"papers/{key}.md", content=paper_page(key)))
+    for file in sources.files(config):
+        files.append(file)
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
     with suppress(Missing):  # then the pages say so
@@ -78,14 +80,19 @@ def paper_page(key: str) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Expand the directives of a page."""
+    """Expand the directives of a page, if it has all that the page of a row must have."""
+    if page.file.src_uri.startswith(sources.PLACE):
+        return markdown  # code, as it is
+    template.check(markdown, page.file.src_uri)
     return extension.expand(markdown, page.file.src_uri)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Typeset the math of a page, let its symbols say what they mean, and resolve links in raw HTML."""
     name = page.file.src_uri
-    typeset = katex.typeset(symbols.mark(html, name), name)
+    if name.startswith(sources.PLACE):
+        return sources.named(html)
+    typeset = katex.typeset(symbols.mark(sources.named(html), name), name)
 
     def resolved(match: re.Match[str]) -> str:
         file = files.get_file_from_path(match[2])

@@ -11,9 +11,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
+import tyro
+
+from derivations.options import parse
 from derivations.rows import ROOT
 from docs.check import FLAGS, Quiet, browser_path, pages, served, weight
 from docs.katex import install, program
@@ -67,8 +72,17 @@ def score(address: str, form: str) -> float:
     return float(json.loads(done.stdout)["categories"]["performance"]["score"])
 
 
-def main(site: Path = ROOT / "site") -> int:
+@dataclass(frozen=True)
+class Options:
+    """Load the heaviest page of the built site in Lighthouse: is it fast enough on a desk, and on a phone?"""
+
+    site: Annotated[Path, tyro.conf.arg(metavar="DIR")] = ROOT / "site"
+    """The folder of the site."""
+
+
+def main() -> int:
     """0 if the heaviest page loads fast enough, 1 if not, 2 if it cannot be told."""
+    site = parse(Options, None, "python -m docs.page_speed").site
     if not pages(site) or browser_path() is None:
         missing = (
             "no Chromium (Debian: apt install chromium)" if pages(site) else "no site (make site)"

@@ -26,6 +26,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from derivations.options import parse
 from derivations.record import read_record, write_record
 from derivations.rows import ROOT
 from docs.tested import COUNTS, key, sources, stale, tests, totals
@@ -205,4 +206,4 @@ def changes(text: str, keys: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Options, prog="python tests/mutation.py")))
+    sys.exit(main(parse(Options, None, "python tests/mutation.py")))
