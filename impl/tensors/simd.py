@@ -1,0 +1,129 @@
+"""The last rungs: a tile of the product held in vector registers, written in the compiler's own language; and threads.
+
+Around the tile (impl/tensors/tile.py) are loops over blocks, as in every BLAS: of B, which is packed into strips as
+wide as a tile; of A, which the second cache holds; and over the tiles in both.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impl.tensors.compiled import compiled, operands, run
+from impl.tensors.tile import ROWS, VECTOR, VECTORS, WIDE, multiply_tile
+
+USES = ("torch.Tensor.new_empty", "torch.Tensor.new_zeros", "torch.Tensor.__getitem__")
+COMPILED_BY = ("numba",)
+
+DEPTH = 1024 if WIDE else 512  # terms in a block
+STRIDE = DEPTH + 16  # from one row of a block of A to the next: not a power of two
+HEIGHT = 12 * ROWS  # rows in a block of A, which the second cache holds
+COLUMNS = 2048  # in a block of B
+LINE = 64  # bytes that come from memory at once
+ROOM = threading.local()
+FEW = 2**22  # multiplications that one thread has done before another has started
+
+
+def matmul_simd(a: Tensor, b: Tensor) -> Tensor:
+    """Tiles in vector registers, on one thread. Raises as the other kernels."""
+    a, b = operands(a, b)
+    product = a.new_empty((a.shape[0], b.shape[1]))
+    _multiply(a, b, product)
+    return product
+
+
+def matmul_threads(a: Tensor, b: Tensor, threads: int | None = None) -> Tensor:
+    """The same; each of ``threads`` takes a strip of rows (if None, as many as torch has). Raises as the others."""
+    a, b = operands(a, b)
+    product = a.new_empty((a.shape[0], b.shape[1]))
+    threads = threads or torch.get_num_threads()
+    if threads == 1 or product.numel() * b.shape[0] < FEW:
+        _multiply(a, b, product)
+        return product
+    strip = -(-a.shape[0] // (threads * ROWS)) * ROWS
+    starts = range(0, a.shape[0], strip)
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [(a[i : i + strip], b, product[i : i + strip]) for i in starts]
+        list(pool.map(lambda job: _multiply(*job), jobs))
+    return product
+
+
+def _multiply(a: Tensor, b: Tensor, product: Tensor) -> None:
+    """The kernel, in room that each thread keeps: fresh memory costs a page fault every 4 KB."""
+    width = VECTORS * VECTOR // a.dtype.itemsize
+    if not hasattr(ROOM, str(a.dtype)):
+        sizes = (HEIGHT, STRIDE), (DEPTH * COLUMNS,), (ROWS, width)
+        setattr(ROOM, str(a.dtype), [a.new_zeros(size) for size in sizes])
+    run(multiply, a, b, product, *getattr(ROOM, str(a.dtype)))
+
+
+@compiled
+def multiply(a: Any, b: Any, c: Any, left: Any, right: Any, edge: Any) -> None:
+    """C = A B: blocks of columns, of terms, and of rows; and in ``left`` and ``right``, tile by tile."""
+    if a.shape[1] == 0:
+        c[:] = 0
+    for start in range(0, c.shape[1], COLUMNS):
+        for k in range(0, a.shape[1], DEPTH):
+            depth = min(DEPTH, a.shape[1] - k)
+            pack_columns(b[k : k + depth], start, right, edge.shape[1])
+            multiply_block(a[:, k : k + depth], right, start, c, k > 0, left, edge)
+
+
+@compiled
+def multiply_block(a: Any, right: Any, start: int, c: Any, add: bool, left: Any, edge: Any) -> None:
+    """A's rows, block by block, times packed strips of B: into C from column ``start`` on."""
+    rows, columns, (depth, width) = (
+        len(a),
+        min(COLUMNS, c.shape[1] - start),
+        (a.shape[1], edge.shape[1]),
+    )
+    # A few columns leave too little work between two reads of A: then copy one tile's rows at a
+    # time, and ask for the next.
+    few = columns <= 2 * width
+    height, ahead = (ROWS, LINE // a.itemsize) if few else (HEIGHT, 0)
+    for i in range(0, rows, height):
+        block, after = a[i : i + height], a[min(i + ROWS, rows - 1) :]
+        for row in range(len(block)):
+            left[row, :depth] = block[row]
+        for j in range(0, columns, width):
+            strip, last = right[j * depth :], min(start + j + width, c.shape[1])
+            for tile in range(0, len(block), ROWS):
+                here = c[i + tile : i + min(tile + ROWS, len(block)), start + j : last]
+                if here.shape == edge.shape:
+                    multiply_tile(
+                        *(left[tile:], STRIDE, 1, strip, depth),
+                        *(here, c.shape[1], add, after, ahead),
+                    )
+                else:
+                    multiply_tile(
+                        *(left[tile:], STRIDE, 1, strip, depth),
+                        *(edge, width, False, after, ahead),
+                    )
+                    add_edge(here, edge, add)
+
+
+@compiled
+def pack_columns(b: Any, start: int, right: Any, width: int) -> None:
+    """Strips of B one after another, each ``width`` columns wide and row after row, the last filled up with zeros."""
+    columns = min(COLUMNS, b.shape[1] - start)
+    for k in range(len(b)):
+        row = b[k, start : start + columns]
+        for j in range(0, columns, width):
+            to = right[j * len(b) + k * width :]
+            if j + width <= columns:
+                to[:width] = row[j : j + width]
+            else:
+                to[: columns - j] = row[j:]
+                to[columns - j : width] = 0
+
+
+@compiled
+def add_edge(here: Any, edge: Any, add: bool) -> None:
+    """What of a tile lies within C."""
+    for i in range(here.shape[0]):
+        for j in range(here.shape[1]):
+            here[i, j] = here[i, j] + edge[i, j] if add else edge[i, j]
