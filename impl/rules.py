@@ -56,9 +56,18 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "tensors/frobenius",
         "frobenius_norm_gradient_loops",
-        ("torch.Tensor.div", "torch.Tensor.eq", "torch.Tensor.masked_fill"),
+        (
+            "torch.Tensor.div",
+            "torch.Tensor.eq",
+            "torch.Tensor.masked_fill",
+            "torch.Tensor.masked_fill_",
+        ),
     ),
-    ("init/relu", "leaky_relu_loops", ("torch.Tensor.clamp_min", "torch.Tensor.clamp_max")),
+    (
+        "init/relu",
+        "leaky_relu_loops",
+        ("torch.Tensor.clamp_min", "torch.Tensor.clamp_min_", "torch.Tensor.clamp_max"),
+    ),
     ("tensors/matmul", "matmul_loops", ("torch.Tensor.matmul",)),
     ("tensors/einsum", "einsum_loops", ("torch.functional.einsum",)),
     ("backprop/loss", "mse_loss_loops", ("torch.Tensor.sub",)),

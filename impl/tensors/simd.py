@@ -69,56 +69,57 @@ def multiply(a: Any, b: Any, c: Any, left: Any, right: Any, edge: Any) -> None:
     for start in range(0, c.shape[1], COLUMNS):
         for k in range(0, a.shape[1], DEPTH):
             depth = min(DEPTH, a.shape[1] - k)
-            pack_columns(b[k : k + depth], start, right, edge.shape[1])
-            multiply_block(a[:, k : k + depth], right, start, c, k > 0, left, edge)
+            pack_columns(b, k, depth, start, right)
+            multiply_block(a, k, depth, right, start, c, left, edge)
 
 
 @compiled
-def multiply_block(a: Any, right: Any, start: int, c: Any, add: bool, left: Any, edge: Any) -> None:
-    """A's rows, block by block, times packed strips of B: into C from column ``start`` on."""
-    rows, columns, (depth, width) = (
-        len(a),
-        min(COLUMNS, c.shape[1] - start),
-        (a.shape[1], edge.shape[1]),
-    )
+def multiply_block(
+    a: Any, first: int, depth: int, right: Any, start: int, c: Any, left: Any, edge: Any
+) -> None:
+    """``depth`` terms from the ``first`` on, times packed strips of B: into C from column ``start`` on."""
+    rows, columns, width = len(a), min(COLUMNS, c.shape[1] - start), edge.shape[1]
     # A few columns leave too little work between two reads of A: then copy one tile's rows at a
     # time, and ask for the next.
     few = columns <= 2 * width
     height, ahead = (ROWS, LINE // a.itemsize) if few else (HEIGHT, 0)
     for i in range(0, rows, height):
-        block, after = a[i : i + height], a[min(i + ROWS, rows - 1) :]
-        for row in range(len(block)):
-            left[row, :depth] = block[row]
+        taken, after = min(height, rows - i), a[min(i + ROWS, rows - 1) :]
+        for row in range(taken):
+            for k in range(depth):
+                left[row, k] = a[i + row, first + k]
         for j in range(0, columns, width):
             strip, last = right[j * depth :], min(start + j + width, c.shape[1])
-            for tile in range(0, len(block), ROWS):
-                here = c[i + tile : i + min(tile + ROWS, len(block)), start + j : last]
+            for tile in range(0, taken, ROWS):
+                here = c[i + tile : i + min(tile + ROWS, taken), start + j : last]
                 if here.shape == edge.shape:
                     multiply_tile(
                         *(left[tile:], STRIDE, 1, strip, depth),
-                        *(here, c.shape[1], add, after, ahead),
+                        *(here, c.shape[1], first > 0, after, ahead),
                     )
                 else:
                     multiply_tile(
                         *(left[tile:], STRIDE, 1, strip, depth),
                         *(edge, width, False, after, ahead),
                     )
-                    add_edge(here, edge, add)
+                    add_edge(here, edge, first > 0)
 
 
 @compiled
-def pack_columns(b: Any, start: int, right: Any, width: int) -> None:
-    """Strips of B one after another, each ``width`` columns wide and row after row, the last filled up with zeros."""
+def pack_columns(b: Any, first: int, depth: int, start: int, right: Any) -> None:
+    """Strips of B one after another, each as wide as a tile and row after row, the last filled up with zeros."""
     columns = min(COLUMNS, b.shape[1] - start)
-    for k in range(len(b)):
-        row = b[k, start : start + columns]
+    width = VECTORS * VECTOR // b.itemsize
+    for k in range(depth):
         for j in range(0, columns, width):
-            to = right[j * len(b) + k * width :]
+            to = j * depth + k * width
             if j + width <= columns:
-                to[:width] = row[j : j + width]
+                for column in range(width):  # a number that the compiler knows
+                    right[to + column] = b[first + k, start + j + column]
             else:
-                to[: columns - j] = row[j:]
-                to[columns - j : width] = 0
+                for column in range(columns - j):
+                    right[to + column] = b[first + k, start + j + column]
+                right[to + columns - j : to + width] = 0
 
 
 @compiled
