@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional
 
-from benchmarks import memory
+from benchmarks import kernels, memory
 from derivations import load
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
@@ -330,6 +330,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     results = [run(race, options.rounds) for race in races(options.examples)]
+    for entry in kernels.races(options.examples):
+        results.append(run(Race(*entry), options.rounds))
     megabytes = {
         kind: {depth: memory.measured(kind, 1024, depth, 64) for depth in (50, 200)}
         for kind in memory.KINDS

@@ -29,6 +29,7 @@ HEADINGS = [
 PAGES = [
     "",
     "guides/derivation/",
+    "guides/kernels/",
     "guides/lesson/",
     "guides/reading/",
     "literate/export/",

@@ -119,7 +119,8 @@ def pack_columns(b: Any, first: int, depth: int, start: int, right: Any) -> None
             else:
                 for column in range(columns - j):
                     right[to + column] = b[first + k, start + j + column]
-                right[to + columns - j : to + width] = 0
+                for column in range(columns - j, width):
+                    right[to + column] = 0
 
 
 @compiled
