@@ -23,7 +23,7 @@ COLUMNS = ["shape", "rung", "per_byte", "rate", "peak", "bandwidth"]
 @compiled
 def _tiles(a: Any, b: Any, c: Any, times: int) -> None:
     for _ in range(times):
-        multiply_tile(a, TERMS, 1, b, TERMS, c, LANES * VECTORS, False, a, 0)
+        multiply_tile(a, 0, TERMS, 1, b, 0, TERMS, c, 0, LANES * VECTORS, False, a, 0, 0)
 
 
 @compiled

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impl.backprop.lean import Gradients
 from impl.tensors.compiled import compiled, operands, run
-from impl.tensors.tile import ROWS, VECTOR, VECTORS, multiply_tile
+from impl.tensors.tile import ROWS, VECTOR, VECTORS, multiply_tile, tile_width
 
 USES = (
     *("torch.Tensor.new_zeros", "torch.Tensor.new_empty", "torch.Tensor.double"),
@@ -57,7 +57,7 @@ def loss_and_gradients(
 def _room(x: Tensor, hidden: int) -> list[Tensor]:
     """All that the pass takes besides its results, whatever the number of examples. It is zero at first."""
     fan_in, width = x.shape[1], VECTORS * VECTOR // x.dtype.itemsize
-    strips = -(-hidden // width)
+    strips = max(1, -(-hidden // width))
     return [
         x.new_zeros((ROWS, fan_in + 16)),  # examples of a tile
         x.new_zeros((strips, fan_in, width)),  # w1 in strips
@@ -111,17 +111,17 @@ def one_pass(
 @compiled
 def hidden_layer(x: Any, start: int, taken: int, tile: Any, strips: Any, hidden: Any) -> None:
     """X times w1, for the examples of a block; what comes after them is asked for."""
-    terms, width = x.shape[1], strips.shape[2]
+    terms, width = x.shape[1], tile_width(x)
     for first in range(0, taken, ROWS):
         inside = min(ROWS, taken - first)
         for row in range(inside):
             for k in range(terms):
                 tile[row, k] = x[start + first + row, k]
-        after = x[min(start + first + ROWS, len(x) - 1) :]
+        after = min(start + first + ROWS, len(x) - 1) * terms
         for j in range(len(strips)):
             multiply_tile(
-                *(tile, tile.shape[1], 1, strips[j], terms),
-                *(hidden[j, first:], width, False, after, LINE // x.itemsize),
+                *(tile, 0, tile.shape[1], 1, strips, j * terms * width, terms),
+                *(hidden, (j * BLOCK + first) * width, width, False, x, after, LINE // x.itemsize),
             )
 
 
@@ -130,7 +130,7 @@ def through_the_end(
     row: int, target: float, examples: int, b2: float, hidden: Any, small: Any, loss: Any
 ) -> None:
     """ReLU, last layer and loss of one example, and back: its hidden layer is overwritten by its gradient."""
-    width = VECTORS * VECTOR // hidden.itemsize  # a number that the compiler knows
+    width = tile_width(hidden)
     b1, w2, to_b1, to_w2, products = small[0], small[1], small[2], small[3], small[4]
     products[:width] = 0
     for j in range(len(hidden)):
@@ -158,13 +158,13 @@ def through_the_end(
 @compiled
 def add_outer_products(x: Any, start: int, taken: int, hidden: Any, sums: Any) -> None:
     """Xᵀ G of a block, on top of the sums: the tile reads X down its columns."""
-    terms, width = x.shape[1], hidden.shape[2]
+    terms, width = x.shape[1], tile_width(x)
     whole = terms - terms % ROWS
     for k in range(0, whole, ROWS):
         for j in range(len(hidden)):
             multiply_tile(
-                *(x[start:, k:], 1, terms, hidden[j], taken),
-                *(sums[j, k:], width, True, x, 0),
+                *(x, start * terms + k, 1, terms, hidden, j * BLOCK * width, taken),
+                *(sums, (j * terms + k) * width, width, True, x, 0, 0),
             )
     for j in range(len(hidden)):
         for row in range(taken):

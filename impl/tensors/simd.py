@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from impl.tensors.compiled import compiled, operands, run
-from impl.tensors.tile import ROWS, VECTOR, VECTORS, WIDE, multiply_tile
+from impl.tensors.tile import ROWS, VECTOR, VECTORS, WIDE, multiply_tile, tile_width
 
 USES = ("torch.Tensor.new_empty", "torch.Tensor.new_zeros", "torch.Tensor.__getitem__")
 COMPILED_BY = ("numba",)
@@ -56,7 +56,7 @@ def _multiply(a: Tensor, b: Tensor, product: Tensor) -> None:
     """The kernel, in room that each thread keeps: fresh memory costs a page fault every 4 KB."""
     width = VECTORS * VECTOR // a.dtype.itemsize
     if not hasattr(ROOM, str(a.dtype)):
-        sizes = (HEIGHT, STRIDE), (DEPTH * COLUMNS,), (ROWS, width)
+        sizes = (HEIGHT, STRIDE), ((DEPTH + 1) * COLUMNS,), (ROWS, width)
         setattr(ROOM, str(a.dtype), [a.new_zeros(size) for size in sizes])
     run(multiply, a, b, product, *getattr(ROOM, str(a.dtype)))
 
@@ -78,43 +78,45 @@ def multiply_block(
     a: Any, first: int, depth: int, right: Any, start: int, c: Any, left: Any, edge: Any
 ) -> None:
     """``depth`` terms from the ``first`` on, times packed strips of B: into C from column ``start`` on."""
-    rows, columns, width = len(a), min(COLUMNS, c.shape[1] - start), edge.shape[1]
+    (rows, terms), columns, width = a.shape, min(COLUMNS, c.shape[1] - start), tile_width(c)
     # A few columns leave too little work between two reads of A: then copy one tile's rows at a
     # time, and ask for the next.
     few = columns <= 2 * width
     height, ahead = (ROWS, LINE // a.itemsize) if few else (HEIGHT, 0)
     for i in range(0, rows, height):
-        taken, after = min(height, rows - i), a[min(i + ROWS, rows - 1) :]
-        for row in range(taken):
-            for k in range(depth):
-                left[row, k] = a[i + row, first + k]
+        taken, after = min(height, rows - i), min(i + ROWS, rows - 1) * terms
+        pack_rows(a, i, taken, first, depth, left)
         for j in range(0, columns, width):
-            strip, last = right[j * depth :], min(start + j + width, c.shape[1])
             for tile in range(0, taken, ROWS):
-                here = c[i + tile : i + min(tile + ROWS, taken), start + j : last]
-                if here.shape == edge.shape:
-                    multiply_tile(
-                        *(left[tile:], STRIDE, 1, strip, depth),
-                        *(here, c.shape[1], first > 0, after, ahead),
-                    )
+                operands = left, tile * STRIDE, STRIDE, 1, right, j * (depth + 1), depth
+                if tile + ROWS <= taken and j + width <= columns:
+                    place = (i + tile) * c.shape[1] + start + j
+                    multiply_tile(*operands, c, place, c.shape[1], first > 0, a, after, ahead)
                 else:
-                    multiply_tile(
-                        *(left[tile:], STRIDE, 1, strip, depth),
-                        *(edge, width, False, after, ahead),
-                    )
-                    add_edge(here, edge, first > 0)
+                    multiply_tile(*operands, edge, 0, width, False, a, after, ahead)
+                    end = i + min(tile + ROWS, taken), start + min(j + width, columns)
+                    add_edge(c[i + tile : end[0], start + j : end[1]], edge, first > 0)
+
+
+@compiled
+def pack_rows(a: Any, start: int, taken: int, first: int, depth: int, left: Any) -> None:
+    """A block of A, row by row, so that it lies together."""
+    for row in range(taken):
+        source, target = a[start + row, first : first + depth], left[row]
+        for k in range(depth):
+            target[k] = source[k]
 
 
 @compiled
 def pack_columns(b: Any, first: int, depth: int, start: int, right: Any) -> None:
     """Strips of B one after another, each as wide as a tile and row after row, the last filled up with zeros."""
     columns = min(COLUMNS, b.shape[1] - start)
-    width = VECTORS * VECTOR // b.itemsize
+    width = tile_width(b)
     for k in range(depth):
         for j in range(0, columns, width):
-            to = j * depth + k * width
+            to = j * (depth + 1) + k * width  # strips a power of two apart would meet in the cache
             if j + width <= columns:
-                for column in range(width):  # a number that the compiler knows
+                for column in range(width):
                     right[to + column] = b[first + k, start + j + column]
             else:
                 for column in range(columns - j):

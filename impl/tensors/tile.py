@@ -32,38 +32,54 @@ INDEX, NUMBER = ir.IntType(64), ir.IntType(32)
 def multiply_tile(
     _: Any,
     a: Any,
+    from_a: Any,
     row_step: Any,
     term_step: Any,
     b: Any,
+    from_b: Any,
     terms: Any,
     c: Any,
+    from_c: Any,
     step: Any,
     add: Any,
     after: Any,
+    from_after: Any,
     ahead: Any,
 ) -> Any:
     """Write (or ``add``) ROWS rows of A times a strip of B into a tile of C; for kernels only.
 
-    Entry (i, k) of A lies at i · ``row_step`` + k · ``term_step``, B row after row without gaps, and C's rows ``step``
-    apart. With every term, ``ahead`` numbers of ``after`` are asked for: what the next tile will need.
+    Each array has no gaps, and what is meant begins ``from`` so many numbers after its first. Entry (i, k) of A lies at
+    i · ``row_step`` + k · ``term_step``, B row after row, and C's rows ``step`` apart. With every term, ``ahead``
+    numbers of ``after`` are asked for: what the next tile will need. Nothing is checked: a kernel must know.
     """
-    steps = (types.intp, types.intp)
-    kinds = (a, *steps, b, types.intp, c, types.intp, types.boolean, after, types.intp)
+    index = types.intp
+    left, right = (a, index, index, index), (b, index, index)
+    kinds = (*left, *right, c, index, index, types.boolean, after, index, index)
     return types.void(*kinds), _write
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def tile_width(_: Any, array: Any) -> Any:
+    """Columns of a tile of numbers like ``array``'s: one that the compiler knows, so that it can unroll loops."""
+    width = VECTORS * VECTOR * 8 // array.dtype.bitwidth
+    return types.intp(array), lambda *_: INDEX(width)
 
 
 def _write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     """The instructions: zeros, a loop over the terms, and the tile to memory."""
-    _, row_step, term_step, _, terms, _, step, add, _, ahead = values
-    place = {at: _data(context, builder, signature.args[at], values[at]) for at in (0, 3, 5, 8)}
-    tile = _Tile(builder, place[0].type.pointee)
-    corners = [builder.gep(place[5], [builder.mul(step, INDEX(i))]) for i in range(ROWS)]
+    row_step, term_step, terms, step, add, ahead = (values[at] for at in (2, 3, 6, 9, 10, 13))
+    a, b, c, after = (
+        builder.gep(_data(context, builder, signature.args[at], values[at]), [values[at + 1]])
+        for at in (0, 4, 7, 11)
+    )
+    tile = _Tile(builder, a.type.pointee)
+    corners = [builder.gep(c, [builder.mul(step, INDEX(i))]) for i in range(ROWS)]
     for corner in corners:
         tile.ask(tile.at(corner, tile.lanes * VECTORS - 1))
     with cgutils.for_range(builder, terms) as loop:
-        strip = builder.gep(place[3], [builder.mul(loop.index, INDEX(tile.lanes * VECTORS))])
-        tile.ask(builder.gep(place[8], [builder.mul(loop.index, ahead)]))
-        column = builder.gep(place[0], [builder.mul(loop.index, term_step)])
+        strip = builder.gep(b, [builder.mul(loop.index, INDEX(tile.lanes * VECTORS))])
+        tile.ask(builder.gep(after, [builder.mul(loop.index, ahead)]))
+        column = builder.gep(a, [builder.mul(loop.index, term_step)])
         entries = [builder.gep(column, [builder.mul(row_step, INDEX(i))]) for i in range(ROWS)]
         tile.add_products(entries, strip)
     with builder.if_else(cgutils.as_bool_bit(builder, add)) as (yes, no):
