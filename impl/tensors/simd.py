@@ -21,7 +21,7 @@ COMPILED_BY = ("numba",)
 
 DEPTH = 1024 if WIDE else 512  # terms in a block
 STRIDE = DEPTH + 16  # from one row of a block of A to the next: not a power of two
-HEIGHT = 12 * ROWS  # rows in a block of A, which the second cache holds
+HEIGHT = 6 * ROWS  # rows in a block of A, which the second cache holds
 COLUMNS = 2048  # in a block of B
 LINE = 64  # bytes that come from memory at once
 ROOM = threading.local()

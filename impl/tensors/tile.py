@@ -75,7 +75,8 @@ def _write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     tile = _Tile(builder, a.type.pointee)
     corners = [builder.gep(c, [builder.mul(step, INDEX(i))]) for i in range(ROWS)]
     for corner in corners:
-        tile.ask(tile.at(corner, tile.lanes * VECTORS - 1))
+        for j in range(VECTORS):
+            tile.ask(tile.at(corner, j * tile.lanes))
     with cgutils.for_range(builder, terms) as loop:
         strip = builder.gep(b, [builder.mul(loop.index, INDEX(tile.lanes * VECTORS))])
         tile.ask(builder.gep(after, [builder.mul(loop.index, ahead)]))
