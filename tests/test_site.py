@@ -30,6 +30,7 @@ PAGES = [
     "",
     "explorer/",
     "guides/derivation/",
+    "guides/kernels/",
     "guides/lesson/",
     "guides/reading/",
     "literate/export/",
