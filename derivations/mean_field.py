@@ -24,7 +24,9 @@ from derivations.vectorised import vectorised
 z = sp.Symbol("z", real=True)
 slope = sp.Symbol("slope", real=True)
 logistic = 1 / (1 + sp.exp(-z))
-ALPHA = sp.Rational("1.6732632423543772848170429916717")  # SELU's, chosen so that N(0, 1) is a fixed point
+ALPHA = sp.Rational(
+    "1.6732632423543772848170429916717"
+)  # SELU's, chosen so that N(0, 1) is a fixed point
 SCALE = sp.Rational("1.0507009873554804934193349852946")
 exponential = sp.Piecewise((z, z > 0), (sp.exp(z) - 1, True))
 clipped = sp.Piecewise((0, z < 0), (z, z < 6), (6, True))
@@ -49,6 +51,8 @@ ACTIVATIONS: dict[str, sp.Expr] = {
 }
 NODES, WEIGHTS = special.roots_legendre(96)
 END = 9.0  # standard deviations; what lies beyond is less than a rounding error
+KINKS = {"relu6": (0.0, 6.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (-3.0, 3.0)}
+KINKS |= {"hardswish": (-3.0, 3.0), "tanh": (0.0,)}  # the others' is at 0, if they have one
 TERMS = 48  # of Mehler's series
 
 Array = npt.NDArray[np.float64]
@@ -64,7 +68,9 @@ def _functions(name: str) -> tuple[Any, Any]:
     """The activation and its derivative, as numpy functions of z and the slope."""
     f = ACTIVATIONS[name]
     derivative = sp.Piecewise((1, z > 0), (slope, True)) if name == "leaky_relu" else f.diff(z)
-    return tuple(vectorised((z, slope), e.subs(sp.Derivative(sp.sign(z), z), 0)) for e in (f, derivative))
+    return tuple(
+        vectorised((z, slope), e.subs(sp.Derivative(sp.sign(z), z), 0)) for e in (f, derivative)
+    )
 
 
 def evaluated(name: str, at: Array, negative_slope: float, derivative: bool = False) -> Array:
@@ -74,14 +80,15 @@ def evaluated(name: str, at: Array, negative_slope: float, derivative: bool = Fa
     return np.nan_to_num(np.broadcast_to(np.asarray(found, float), np.shape(at)))
 
 
-def _standard(kink: Array) -> tuple[Array, Array]:
-    """Points and weights for the standard normal law, in two panels that meet at ``kink``."""
-    middle = np.clip(kink, -END + 1e-6, END - 1e-6)[..., None]
+def _standard(name: str, mean: Array, deviation: Array) -> tuple[Array, Array]:
+    """Points and weights for the standard normal law, in panels that meet where the activation has a kink."""
+    kinks = [np.clip((k - mean) / deviation, -END, END) for k in KINKS.get(name, (0.0,))]
+    edges = [np.full_like(kinks[0], -END), *kinks, np.full_like(kinks[0], END)]
     points, weights = [], []
-    for low, high in ((-END, middle), (middle, END)):
-        half = (high - low) / 2
-        t = low + half * (NODES + 1)
-        points.append(np.broadcast_to(t, (*middle.shape[:-1], len(NODES))))
+    for low, high in zip(edges, edges[1:], strict=False):
+        half = (high - low)[..., None] / 2
+        t = low[..., None] + half * (NODES + 1)
+        points.append(t)
         weights.append(half * WEIGHTS * np.exp(-t * t / 2) / math.sqrt(2 * math.pi))
     return np.concatenate(points, -1), np.concatenate(weights, -1)
 
@@ -92,7 +99,7 @@ def moments(
     """E[f], E[f²] and E[f'²] for z ~ N(mean, variance), each of the arguments' common shape."""
     v, m = np.broadcast_arrays(np.asarray(variance, float), np.asarray(mean, float))
     deviation = np.sqrt(np.maximum(v, 1e-300))
-    t, w = _standard(-m / deviation)
+    t, w = _standard(name, m, deviation)
     at = m[..., None] + deviation[..., None] * t
     f = evaluated(name, at, negative_slope)
     slopes = evaluated(name, at, negative_slope, derivative=True)
@@ -100,11 +107,15 @@ def moments(
 
 
 def similarity(
-    name: str, correlation: npt.ArrayLike, variance: float, mean: float = 0.0, negative_slope: float = 0.0
+    name: str,
+    correlation: npt.ArrayLike,
+    variance: float,
+    mean: float = 0.0,
+    negative_slope: float = 0.0,
 ) -> Array:
     """E[f(z) f(z')] for two such numbers with this correlation: a series in it, by Hermite coefficients."""
     deviation = math.sqrt(max(variance, 1e-300))
-    t, w = _standard(np.asarray(-mean / deviation))
+    t, w = _standard(name, np.asarray(mean), np.asarray(deviation))
     f = evaluated(name, mean + deviation * t, negative_slope)
     rho = np.asarray(correlation, float)
     total, left = np.zeros_like(rho), float((w * f * f).sum())
@@ -119,7 +130,10 @@ def similarity(
 def gain(name: str, negative_slope: float = 0.0) -> float:
     """The deviation g of a preactivation for which E[f(g z)²] = 1; NaN if no deviation reaches it."""
     low, high = 1e-3, 1e3
-    if moments(name, high**2, 0, negative_slope)[1] < 1 or moments(name, low**2, 0, negative_slope)[1] > 1:
+    if (
+        moments(name, high**2, 0, negative_slope)[1] < 1
+        or moments(name, low**2, 0, negative_slope)[1] > 1
+    ):
         return math.nan
     for _ in range(80):
         middle = math.sqrt(low * high)
@@ -129,14 +143,14 @@ def gain(name: str, negative_slope: float = 0.0) -> float:
 
 
 @lru_cache(maxsize=256)
-def largest(
-    count: int, correlation: float, rectified: bool
-) -> tuple[float, float, float, float]:
-    """Of the largest of ``count`` standard normals, or of its positive part: mean, mean square, the chance to be positive,
-    and the mean square of the mean given what the normals share. Each pair has this correlation, at least 0.
+def largest(count: int, correlation: float, rectified: bool) -> tuple[float, float, float, float]:
+    """Of the largest of ``count`` standard normals, or of its positive part: four numbers.
+
+    Mean, mean square, the chance to be positive, and the mean square of the mean given what the normals share. Each
+    pair has this correlation, at least 0.
     """
     rho = min(max(correlation, 0.0), 1.0)
-    t, w = _standard(np.asarray(0.0))
+    t, w = _standard("", np.asarray(0.0), np.asarray(1.0))
     share = w if count == 1 else w * count * special.ndtr(t) ** (count - 1)
     at = math.sqrt(rho) * t[:, None] + math.sqrt(1 - rho) * t[None, :]
     positive = float(w @ (at > 0) @ share)

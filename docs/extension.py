@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, sizing
+from docs import audit, doubt, front, graph, maps, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -209,6 +209,7 @@ def _notation(_: str, up: str) -> str:
 
 
 RULES: dict[str, Callable[[str, str], str]] = {
+    "audit": audit.report,
     "claim": _claim,
     "code": _code,
     "derivation": _derivation,

@@ -16,7 +16,7 @@ from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex, symbols
+from docs import audit, extension, katex, symbols
 
 SHOWN = {".svg", ".csv"}
 # A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
@@ -37,6 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, f"papers/{key}.md", content=paper_page(key)))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
+    for name, data in audit.files().items():
+        files.append(File.generated(config, name, content=data))
     for row in ROWS:
         for folder, target in (("experiments", "results"), ("sweeps", "results/sweeps")):
             there = (ROOT / "results" / folder / row).glob("*")

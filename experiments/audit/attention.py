@@ -27,8 +27,11 @@ def _softmax(theory: Theory, node: Node, call: Call) -> State | None:
         return None
     s, dim = call.state(), int(call.raw(1, "dim", -1))
     keys = s.second.shape[dim]
-    spread = s.size * (1 - max(0.0, float(s.cosines[FAR]))) - (s.mean_square if s.mean is not None else 0)
+    spread = s.size * (1 - max(0.0, float(s.cosines[FAR]))) - (
+        s.mean_square if s.mean is not None else 0
+    )
     share = float(participation(max(spread, 0.0), keys))
+    theory.scores[node.index] = max(spread, 0.0), float(keys)
     value = torch.full_like(s.second, share / keys)
     return s.with_(
         second=step(s.second, value, (1 / keys) ** 2 * (1 - 1 / keys)),
@@ -70,7 +73,9 @@ def _attended(weights: Tensor, values: State, share: Any) -> State:
     base = torch.matmul(weights, values.second)
     far, apart = (max(0.0, float(values.cosines[i])) for i in (FAR, APART))
     left = far + (1 - far) * share
-    uniform = float(weights.square().sum(-1).mean())  # what two rows of weights share if all scores are equal
+    uniform = float(
+        weights.square().sum(-1).mean()
+    )  # what two rows of weights share if all scores are equal
     two = float((weights @ weights.transpose(-1, -2)).mean())  # and two rows of different queries
     between = apart + (float(values.cosines[INPUTS]) - apart) * uniform
     typical = max(float(torch.as_tensor(left).double().mean()), 1e-300)
@@ -98,10 +103,14 @@ def _fused(theory: Theory, node: Node, call: Call) -> State:
         seen = seen.tril()
     elif isinstance(mask, Tensor):
         seen = (mask if mask.dtype == torch.bool else mask > -1e4).float()
-    return _looked(q, k, v, seen, float(scale), features)
+    found, spread = _looked(q, k, v, seen, float(scale), features)
+    theory.scores[node.index] = spread, float(seen.sum(-1).double().mean())
+    return found
 
 
-def _looked(q: State, k: State, v: State, seen: Tensor, scale: float, features: int) -> State:
+def _looked(
+    q: State, k: State, v: State, seen: Tensor, scale: float, features: int
+) -> tuple[State, float]:
     counts = seen.sum(-1, keepdim=True).clamp_min(1)
     alike = max(0.0, float(k.cosines[FAR]))
     spread = scale**2 * features * q.size * k.size * (1 - alike)
@@ -113,7 +122,7 @@ def _looked(q: State, k: State, v: State, seen: Tensor, scale: float, features: 
     keys = k.second.mean((-1, -2), keepdim=True)
     if k.second.dim() < 4 or k.second.shape[-3] in (1, second.shape[-3]):
         second = _also(second, keys * level * q.size)
-    return found.with_(second=second, approximate=q.approximate or k.approximate or found.approximate)
+    return found.with_(second=second), spread
 
 
 @rule("multi_head_attention_forward")
@@ -133,6 +142,11 @@ def _multi_head(theory: Theory, node: Node, call: Call) -> State | None:
     seen = torch.ones(q.second.shape[0], keys)
     values = v.second.transpose(0, -2) if v.second.dim() == 3 else v.second
     made = v.with_(second=values.mean(-1, keepdim=True) * ratio, mean=None, symmetric=True)
-    found = _looked(*looked, made, seen, 1 / math.sqrt(features), features)
-    second = (found.second * out_square * width).transpose(0, -2) if v.second.dim() == 3 else found.second
+    found, spread = _looked(looked[0], looked[1], made, seen, 1 / math.sqrt(features), features)
+    theory.scores[node.index] = spread, float(keys)
+    second = (
+        (found.second * out_square * width).transpose(0, -2)
+        if v.second.dim() == 3
+        else found.second
+    )
     return found.with_(second=second.expand(q.second.shape).clone(), mean=None, symmetric=True)

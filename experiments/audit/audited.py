@@ -7,13 +7,15 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from experiments.audit.explain import Finding, findings
+from experiments.audit.explain import findings
+from experiments.audit.finding import Finding
 from experiments.audit.measure import Measured, chosen, measure, redrawer
 from experiments.audit.trace import Layer, layers, predict_gradients, predicted
 from experiments.settings import Unusable, at_least
@@ -79,6 +81,7 @@ def audited(
         draw, said = redrawer(first, factory)
         found = _once(title, draw, said, inputs, named, draws, seed, seconds, output)
         if fix:
+
             def again() -> nn.Module:
                 return initialise_(draw(), *_in_order(first, inputs, named))
 
@@ -99,8 +102,15 @@ def _in_order(model: nn.Module, inputs: Any, named: dict[str, Any]) -> tuple[Any
 
 
 def _once(
-    title: str, draw: Callable[[], nn.Module], said: str, inputs: Any, named: dict[str, Any],
-    draws: int, seed: int, seconds: float, output: str,
+    title: str,
+    draw: Callable[[], nn.Module],
+    said: str,
+    inputs: Any,
+    named: dict[str, Any],
+    draws: int,
+    seed: int,
+    seconds: float,
+    output: str,
 ) -> Audited:
     with explained(inputs, named):
         measured = measure(
@@ -110,20 +120,31 @@ def _once(
         predict_gradients(theory, chosen(theory.result, output))
     lines = layers(measured, theory)
     return Audited(
-        title, lines, findings(lines, measured), measured.draws, draws, said, measured.seconds, measured
+        title,
+        lines,
+        findings(lines, measured, theory),
+        measured.draws,
+        draws,
+        said,
+        measured.seconds,
+        measured,
     )
 
 
 def made(factory: Callable[[], nn.Module]) -> nn.Module:
     """What the factory makes; raises Unusable if that is no module, or if it fails."""
     if not callable(factory):
-        raise Unusable(f"the model must be a torch.nn.Module or a function that makes one, got {type(factory).__name__}")
+        raise Unusable(
+            f"the model must be a torch.nn.Module or a function that makes one, got {type(factory).__name__}"
+        )
     try:
         model = factory()
-    except Exception as error:  # noqa: BLE001 - whatever a user's function raises
+    except Exception as error:
         raise Unusable(f"the factory failed: {type(error).__name__}: {error}") from None
     if not isinstance(model, nn.Module):
-        raise Unusable(f"the factory must return a torch.nn.Module, and returned {type(model).__name__}")
+        raise Unusable(
+            f"the factory must return a torch.nn.Module, and returned {type(model).__name__}"
+        )
     return model
 
 
@@ -132,7 +153,9 @@ def _copied(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model).float().cpu()
     except (RuntimeError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise Unusable(f"the model cannot be copied ({reason}); give a function that makes it") from None
+        raise Unusable(
+            f"the model cannot be copied ({reason}); give a function that makes it"
+        ) from None
 
 
 @contextmanager
@@ -159,34 +182,53 @@ def explained(inputs: Any, named: dict[str, Any]) -> Iterator[None]:
         yield
     except Unusable:
         raise
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError, AssertionError) as error:
-        if "audit" in _place(error):
+    except (
+        RuntimeError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        KeyError,
+        AssertionError,
+    ) as error:
+        if _ours(error):
             raise
         given = ", ".join([*map(_shown, inputs), *(f"{k}={_shown(v)}" for k, v in named.items())])
         reason = " ".join(str(error).split())[:220]
-        raise Unusable(f"the model fails on {given or 'no inputs'}: {reason} {_hint(error)}".strip()) from None
+        raise Unusable(
+            f"the model fails on {given or 'no inputs'}: {reason} {_hint(error)}".strip()
+        ) from None
 
 
-def _place(error: BaseException) -> str:
-    """The file in which an error was raised."""
+def _ours(error: BaseException) -> bool:
+    """Whether an error was raised by the audit's own code, and not by the model's."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("experiments/")[2] if trace else ""
+    return (
+        trace is not None
+        and Path(trace.tb_frame.f_code.co_filename).parent == Path(__file__).parent
+    )
 
 
 def _shown(x: Any) -> str:
-    return f"{str(x.dtype).removeprefix('torch.')}{tuple(x.shape)}" if isinstance(x, torch.Tensor) else repr(x)[:40]
+    return (
+        f"{str(x.dtype).removeprefix('torch.')}{tuple(x.shape)}"
+        if isinstance(x, torch.Tensor)
+        else repr(x)[:40]
+    )
 
 
 def _hint(error: BaseException) -> str:
     said = str(error)
     if "missing" in said and "argument" in said:
-        return "(it wants several inputs: give one --input for each, or NAME=SHAPE)"
-    if "Long, Int" in said or "indices" in said and "Float" in said:
+        return "(it wants several inputs: --input SHAPE SHAPE, or NAME=SHAPE NAME=SHAPE)"
+    if "Long, Int" in said or ("indices" in said and "Float" in said):
         return "(it wants token ids: add --tokens VOCABULARY)"
     if "out of range" in said:
         return "(ids beyond the vocabulary, or a sequence that is too long?)"
+    if "long int" in said:
+        return "(it wants numbers, not token ids: leave out --tokens)"
     if "shape" in said or "size" in said or "channels" in said:
         return "(is --input the shape of one example, without the batch?)"
     return ""

@@ -37,7 +37,9 @@ class Watch(Recorder):
         self, node: Node, function: Any, args: Any, kwargs: dict[str, Any], out: Any
     ) -> None:
         """Look at an operation's result, and wait for its gradient."""
-        tensor = next(x for x in tree_leaves(out) if isinstance(x, Tensor) and x.is_floating_point())
+        tensor = next(
+            x for x in tree_leaves(out) if isinstance(x, Tensor) and x.is_floating_point()
+        )
         if node.structural:
             self._put_row(np.nan, np.nan, np.nan)
         else:
@@ -47,6 +49,7 @@ class Watch(Recorder):
             alike = cosine_between(value.float().flatten(1)) if batched else np.nan
             self._put_row(square, alike, dead_share(value) if node.kind in RECTIFIERS else np.nan)
         if tensor.requires_grad:
+
             def keep(gradient: Tensor, index: int = node.index) -> None:
                 self.backward[index] = float(gradient.float().square().mean())
 
@@ -88,7 +91,9 @@ def dead_share(x: Tensor) -> float:
     return float((units.reshape(len(units), -1).amax(1) <= 0).double().mean())
 
 
-def redrawer(model: nn.Module, factory: Callable[[], nn.Module] | None) -> tuple[Callable[[], nn.Module], str]:
+def redrawer(
+    model: nn.Module, factory: Callable[[], nn.Module] | None
+) -> tuple[Callable[[], nn.Module], str]:
     """How to draw the model again, and how that is said.
 
     By the factory; else each module by its own ``reset_parameters``, if that gives weights of the variance that it has;
@@ -157,7 +162,9 @@ def run(
     model: nn.Module, inputs: Sequence[Any], named: dict[str, Any], output: str = ""
 ) -> tuple[Watch, Tensor]:
     """One draw, both passes: the gradient of the output's sum with independent random signs and sizes."""
-    batch = next((len(x) for x in (*inputs, *named.values()) if isinstance(x, Tensor) and x.dim()), 1)
+    batch = next(
+        (len(x) for x in (*inputs, *named.values()) if isinstance(x, Tensor) and x.dim()), 1
+    )
     watch = Watch(model, batch)
     inputs, named = fresh(inputs), dict(zip(named, fresh(list(named.values())), strict=True))
     with watch:
@@ -167,7 +174,9 @@ def run(
         out = model(*inputs, **named)
     result = chosen(out, output)
     if not result.requires_grad:
-        raise Unusable("the output does not depend on any parameter or input by a gradient; is it under no_grad?")
+        raise Unusable(
+            "the output does not depend on any parameter or input by a gradient; is it under no_grad?"
+        )
     result.backward(torch.randn_like(result))
     return watch, result
 
@@ -184,14 +193,24 @@ def chosen(out: Any, name: str = "") -> Tensor:
     """The tensor to send a gradient into: the one named, else the first of floating point."""
     if name:
         try:
-            out = out[int(name)] if name.isdigit() else out[name] if isinstance(out, dict) else getattr(out, name)
+            out = (
+                out[int(name)]
+                if name.isdigit()
+                else out[name]
+                if isinstance(out, dict)
+                else getattr(out, name)
+            )
         except (AttributeError, IndexError, KeyError, TypeError):
-            raise Unusable(f"the model returns no {name!r}, but {_described(out)}; choose another --output") from None
+            raise Unusable(
+                f"the model returns no {name!r}, but {_described(out)}; choose another --output"
+            ) from None
     values = list(out.values()) if isinstance(out, dict) else out
     for tensor in tree_leaves(values):
         if isinstance(tensor, Tensor) and tensor.is_floating_point():
             return tensor
-    raise Unusable(f"the model must return a tensor of floating point, or a tuple or dict with one, not {_described(out)}")
+    raise Unusable(
+        f"the model must return a tensor of floating point, or a tuple or dict with one, not {_described(out)}"
+    )
 
 
 def _described(out: Any) -> str:
@@ -228,16 +247,27 @@ def measure(
             squares.setdefault(name, []).append(found)
         watch, _ = run(model, inputs, named, output)
         if watches and [n.kind for n in watch.nodes] != [n.kind for n in watches[0].nodes]:
-            raise Unusable("the model does other operations in each draw, so its layers cannot be compared over draws")
+            raise Unusable(
+                "the model does other operations in each draw, so its layers cannot be compared over draws"
+            )
         watches.append(watch)
     assert model is not None  # noqa: S101 - for the type checker: there is at least one draw
     nodes = watches[0].nodes
-    table = {name: np.array([getattr(w, name) for w in watches]) for name in ("forward", "alike", "dead")}
+    table = {
+        name: np.array([getattr(w, name) for w in watches]) for name in ("forward", "alike", "dead")
+    }
     backward = np.array([[w.backward.get(i, np.nan) for i in range(len(nodes))] for w in watches])
     means = {name: np.mean(found, axis=0) for name, found in squares.items()}
     return Measured(
-        nodes, table["forward"], backward, table["alike"], table["dead"],
+        nodes,
+        table["forward"],
+        backward,
+        table["alike"],
+        table["dead"],
         {name: (float(m[0]), float(m[1])) for name, m in means.items()},
         {name: float(m[2]) for name, m in means.items()},
-        redrawn, model, time.monotonic() - start, draws,
+        redrawn,
+        model,
+        time.monotonic() - start,
+        draws,
     )

@@ -58,7 +58,9 @@ def _product(theory: Theory, node: Node, call: Call) -> State | None:
         inverse = 1 / (b.second.detach().sqrt())
         if not b.known:
             return None
-        b = b.with_(second=inverse.square(), mean=inverse * b.mean.sign() if b.mean is not None else None)
+        b = b.with_(
+            second=inverse.square(), mean=inverse * b.mean.sign() if b.mean is not None else None
+        )
     if a.known and not b.known:
         a, b = b, a
     second = a.second * (b.second.detach() if b.known else b.second)
@@ -87,7 +89,9 @@ def _mean(theory: Theory, node: Node, call: Call) -> State | None:
     s, dims = call.state(), call.raw(1, "dim")
     keep = bool(call.raw(2, "keepdim", False))
     total = s.second.dim()
-    axes = tuple(range(total)) if dims is None else (dims,) if isinstance(dims, int) else tuple(dims)
+    axes = (
+        tuple(range(total)) if dims is None else (dims,) if isinstance(dims, int) else tuple(dims)
+    )
     axes = tuple(a % total for a in axes)
     if 0 in axes and dims is not None:
         return None
@@ -155,11 +159,15 @@ def _largest(s: State, average: Any, count: float) -> State:
     mean, square, positive, shared = mean_field.largest(whole, near, bool(before))
     deviation = base.detach().sqrt() * (math.sqrt(2) if before else 1.0)
     if before:
-        before[0][0] = min(1.0, positive)  # what is chosen has passed the rectifier more often than half the time
+        before[0][0] = min(
+            1.0, positive
+        )  # what is chosen has passed the rectifier more often than half the time
     outer = 1.0 if before else min(1.0, float(count))
     scale = 2.0 if before else 1.0
     rho = np.clip(before[1] if before else s.cosines, 0, 1)
-    own = np.clip((rho - near) / max(1 - near, 1e-9), 0, 1) ** 1.5  # between a linear and a quadratic law
+    own = (
+        np.clip((rho - near) / max(1 - near, 1e-9), 0, 1) ** 1.5
+    )  # between a linear and a quadratic law
     common = np.clip(rho / max(near, 1e-9), 0, 1)
     product = mean**2 + (shared - mean**2) * common + (square - shared) * own
     cosines = product / square
@@ -191,8 +199,11 @@ def _embedding(theory: Theory, node: Node, call: Call) -> State:
     ids = call.raw(0, "input")
     if ids.is_floating_point():
         ids = call.raw(1, "weight") if not call.raw(1, "weight").is_floating_point() else ids
-    weight = next(x for x in (*call.args, *call.kwargs.values())
-                  if isinstance(x, Tensor) and x.is_floating_point())
+    weight = next(
+        x
+        for x in (*call.args, *call.kwargs.values())
+        if isinstance(x, Tensor) and x.is_floating_point()
+    )
     square, _ = theory.squares(weight)
     second = torch.full((*ids.shape, weight.shape[-1]), square).requires_grad_()
     flat = ids.reshape(len(ids), -1)
@@ -205,7 +216,9 @@ def _embedding(theory: Theory, node: Node, call: Call) -> State:
 def _equal(ids: Tensor) -> float:
     """The share of pairs within a row that are equal."""
     n = ids.shape[1]
-    total = sum(float((row.unique(return_counts=True)[1].double() ** 2).sum()) - n for row in ids[:64])
+    total = sum(
+        float((row.unique(return_counts=True)[1].double() ** 2).sum()) - n for row in ids[:64]
+    )
     return total / (len(ids[:64]) * n * (n - 1))
 
 
@@ -223,8 +236,11 @@ def _norm(theory: Theory, node: Node, call: Call) -> State | None:
     channels = [1, -1] + [1] * (dims - 2)
     if node.kind == "batch_norm":
         return _batch_norm(theory, s, call, channels)
-    floats = [x for x in (*call.args[1:], *call.kwargs.values())
-              if isinstance(x, Tensor) and x.is_floating_point()]
+    floats = [
+        x
+        for x in (*call.args[1:], *call.kwargs.values())
+        if isinstance(x, Tensor) and x.is_floating_point()
+    ]
     weight, bias = (floats + [None, None])[:2]
     axes: tuple[int, ...] = (-1,)
     if node.kind == "layer_norm" and not isinstance(call.raw(1, "normalized_shape"), Tensor):
@@ -260,7 +276,8 @@ def _batch_norm(theory: Theory, s: State, call: Call, channels: list[int]) -> St
     others = (batch - 1) * (inputs + (positions - 1) * apart)
     common = (1 + (positions - 1) * far + others) / (batch * positions)
     variance = s.second.detach().mean().reshape([1] * s.second.dim()) * (1 - common)
-    return _normalised(theory, s, variance, affine, eps, float(common))
+    found = _normalised(theory, s, variance, affine, eps, float(common))
+    return found if positions == 1 else found.because("sizes along a border taken as expected")
 
 
 def _normalised(
@@ -269,6 +286,8 @@ def _normalised(
     """Mean square 1, times the scale and with the shift; ``common`` is the share that the mean took away."""
     scale, shift_square, shift = affine
     kept = variance / (variance + eps)
+    if s.second.dim() > 2 and common < 1 - 1e-6:  # where a border made numbers small they stay so
+        kept = kept * s.second.detach() / (variance / (1 - common)).clamp_min(1e-30)
     value = (kept * scale + shift_square).expand_as(s.second)
     moved = bool((shift != 0).any())
     cosines = np.clip((s.cosines - common) / max(1 - common, 1e-6), -1, 1)

@@ -36,7 +36,9 @@ class State:
     approximate: str = ""
     measured: bool = False
     participation: float | None = None  # of a softmax: sum of its squares
-    rectified: Any = None  # what a rectifier left for a max-pool: its factor, and the cosines before
+    rectified: Any = (
+        None  # what a rectifier left for a max-pool: its factor, and the cosines before
+    )
 
     @property
     def size(self) -> float:
@@ -70,7 +72,7 @@ class Step(torch.autograd.Function):
         return value.detach().clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         """The gradient's expected square, times the factor."""
         return gradient * ctx.factor[0], None, None
 
@@ -85,7 +87,7 @@ class Restart(torch.autograd.Function):
         return value.detach().clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         """Nothing is known of this operation: what was measured below it goes on."""
         pairs = zip(ctx.levels, ctx.shapes, strict=True)
         return (None, None, *(gradient.new_full(shape, level) for level, shape in pairs))
@@ -93,7 +95,9 @@ class Restart(torch.autograd.Function):
 
 def step(flow: Tensor, value: Tensor, factor: Any) -> Tensor:
     """``value``, with ``factor`` times the gradient into ``flow``."""
-    return Step.apply(flow, value, factor if isinstance(factor, list) else [factor])
+    factors = factor if isinstance(factor, list) else [factor]
+    made: Tensor = Step.apply(flow, value, factors)  # type: ignore[no-untyped-call]
+    return made
 
 
 def input_state(x: Tensor) -> State:
@@ -150,7 +154,9 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 def _apart(places: Tensor) -> float:
     """The same for other positions of other inputs: what all pairs give, less those at one position or of one input."""
     total = places.sum((0, 1)).square().sum()
-    rest = total - places.sum(0).square().sum() - places.sum(1).square().sum() + places.square().sum()
+    rest = (
+        total - places.sum(0).square().sum() - places.sum(1).square().sum() + places.square().sum()
+    )
     batch, count = places.shape[:2]
     pairs = (batch - 1) * (count - 1)
     return float(rest / (places.square().sum() * pairs).clamp_min(1e-300)) if pairs else 1.0

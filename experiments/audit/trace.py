@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
 
 from experiments.audit.measure import Measured, fresh
 from experiments.audit.predict import Theory
-from impl.init._graph import LAYERS, NORMS, Node, followers
+from impl.init._graph import LAYERS, NORMS, RECTIFIERS, STRUCTURE, Node, consumers, followers
 from impl.init.apply import needed_gain
 from impl.init.fans import fan_in_and_fan_out, true_fans
 
 nan = math.nan
-LOADED = ("experiments.audit.rules", "experiments.audit.attention")  # register the rules
+RULES = ("layers", "rules", "attention")  # register the rules
 
 
 @dataclass
@@ -41,7 +40,8 @@ class Layer:
     needed_gain: float = nan
     law: str = ""
     before: str = ""  # what follows: the activation, a normalisation, a sum
-    how: str = "exact"
+    how: str = "exact"  # how forwards was predicted
+    how_back: str = "exact"
     why: str = ""
     forward: float = nan
     forward_error: float = nan
@@ -63,15 +63,18 @@ class Layer:
     def as_dict(self) -> dict[str, Any]:
         """All fields, with None for what does not apply: JSON has no NaN."""
         found = asdict(self)
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in found.items()}
+        return {
+            k: None if isinstance(v, float) and not math.isfinite(v) else v
+            for k, v in found.items()
+        }
 
 
 def predicted(measured: Measured, inputs: Any, named: dict[str, Any]) -> Theory:
     """Theory for the network of the last draw: its weights' variances are those of all draws."""
     import importlib
 
-    for module in LOADED:
-        importlib.import_module(module)
+    for module in RULES:
+        importlib.import_module(f"experiments.audit.{module}")
     levels = [float(np.mean(column)) for column in measured.backward.T]
     theory = Theory(measured.model, measured.parameters, levels)
     inputs, named = fresh(inputs), dict(zip(named, fresh(list(named.values())), strict=True))
@@ -79,7 +82,7 @@ def predicted(measured: Measured, inputs: Any, named: dict[str, Any]) -> Theory:
         for tensor in (*inputs, *named.values()):
             if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
                 theory.start(tensor)
-        theory.result = measured.model(*inputs, **named)  # type: ignore[attr-defined]
+        theory.result = measured.model(*inputs, **named)
     return theory
 
 
@@ -103,7 +106,26 @@ def layers(measured: Measured, theory: Theory) -> list[Layer]:
         if node.weight and node.kind in LAYERS:
             _weights(layer, measured, node, theory.model)
         found.append(layer)
+    exact = _exact_below(nodes)
+    for layer in found:
+        layer.how_back = "exact" if exact[layer.index] else "mean field"
+        if not math.isfinite(layer.backward_predicted):
+            layer.how_back = "not predicted"
     return found
+
+
+def _exact_below(nodes: list[Node]) -> list[bool]:
+    """Whether a node's gradient is predicted exactly: if all above it are dense layers, rectifiers, sums and dropout.
+
+    He's assumption is a theorem for these, with one input and an independent cotangent (row depth/independence).
+    """
+    plain = STRUCTURE | RECTIFIERS | {"linear", "addmm", "add", "dropout"}
+    readers = consumers(nodes)
+    exact = [True] * len(nodes)
+    for node in reversed(nodes):
+        above = readers[node.index]
+        exact[node.index] = all(exact[i] and nodes[i].kind in plain for i in above)
+    return exact
 
 
 def _source(nodes: list[Node], node: Node) -> int:
@@ -119,9 +141,14 @@ def _source(nodes: list[Node], node: Node) -> int:
 def _names(nodes: list[Node], model: nn.Module) -> dict[int, str]:
     """The module's name where it is one operation; the kind behind it where it is several."""
     leaf = {name: not list(m.children()) for name, m in model.named_modules()}
-    named, seen = {}, {}
+    named: dict[int, str] = {}
+    seen: dict[str, int] = {}
     for node in nodes:
-        name = node.module if leaf.get(node.module) and node.module else f"{node.module}.{node.kind}".strip(".")
+        name = (
+            node.module
+            if leaf.get(node.module) and node.module
+            else f"{node.module}.{node.kind}".strip(".")
+        )
         seen[name] = seen.get(name, 0) + 1
         named[node.index] = name if seen[name] == 1 else f"{name} ({seen[name]})"
     return named
@@ -189,10 +216,8 @@ def _weights(layer: Layer, measured: Measured, node: Node, model: nn.Module) -> 
     layer.gain = math.sqrt(square * layer.true_fan_in)
     after = next(followers(measured.nodes, node.index), None)
     layer.before = after.kind if after else "output"
-    layer.needed_gain = nan if after and after.kind in NORMS else needed_gain(
-        after.kind if after else "linear", after.slope if after else 0.0)
-
-
-def tensors(out: Any) -> list[torch.Tensor]:
-    """All tensors of a model's result."""
-    return [x for x in tree_leaves(out) if isinstance(x, torch.Tensor)]
+    layer.needed_gain = (
+        nan
+        if after and after.kind in NORMS
+        else needed_gain(after.kind if after else "linear", after.slope if after else 0.0)
+    )

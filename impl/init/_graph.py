@@ -1,22 +1,25 @@
 """The graph of any model: which operation's numbers go into which, told by running it or by symbolic tracing.
 
 :func:`recorded` runs a model and watches each torch function it calls, so control flow and hand-written modules are no
-obstacle. :func:`traced` does without an input, by ``torch.fx``, where the model lets it.
+obstacle. ``impl.init._symbolic`` does without an input, where the model lets it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+USES: tuple[str, ...] = ()  # it computes nothing
+
 LAYERS = {f"{kind}{n}d" for kind in ("conv", "conv_transpose") for n in (1, 2, 3)}
 LAYERS |= {"linear", "addmm"}
+ATTENDS = "multi_head_attention_forward"  # torch's own attention, with its projections, in one call
 RECTIFIERS = {"relu", "leaky_relu", "prelu", "rrelu"}
 SMOOTH = {"tanh", "sigmoid", "gelu", "silu", "elu", "selu", "celu", "softplus", "mish"}
 SMOOTH |= {"relu6", "hardtanh", "hardswish", "hardsigmoid", "softsign", "quick_gelu"}
@@ -26,23 +29,78 @@ ATTENTION = {"scaled_dot_product_attention", "multi_head_attention_forward", "so
 ARITHMETIC = {"add", "sub", "mul", "div", "matmul", "bmm", "mean", "neg"}
 OTHERS = {"embedding", "dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d"}
 # Numbers change their place, and nothing else.
-STRUCTURE = set(
-    "view reshape permute transpose flatten unflatten chunk split tensor_split getitem cat stack unsqueeze squeeze "
-    "expand expand_as repeat repeat_interleave contiguous clone pad roll unbind to float double half bfloat16 type "
-    "type_as narrow select index_select pixel_shuffle pixel_unshuffle T mT t swapaxes swapdims movedim flip view_as "
-    "reshape_as channel_shuffle unfold detach alias data concat concatenate split_with_sizes".split()
-)
-KNOWN = LAYERS | RECTIFIERS | SMOOTH | NORMS | POOLS | ATTENTION | ARITHMETIC | OTHERS
+STRUCTURE = {
+    *(
+        "T",
+        "alias",
+        "bfloat16",
+        "cat",
+        "channel_shuffle",
+        "chunk",
+        "clone",
+        "concat",
+        "concatenate",
+        "contiguous",
+    ),
+    *(
+        "data",
+        "detach",
+        "double",
+        "expand",
+        "expand_as",
+        "flatten",
+        "flip",
+        "float",
+        "getitem",
+        "half",
+    ),
+    *(
+        "index_select",
+        "mT",
+        "movedim",
+        "narrow",
+        "pad",
+        "permute",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "repeat",
+    ),
+    *(
+        "repeat_interleave",
+        "reshape",
+        "reshape_as",
+        "roll",
+        "select",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+    ),
+    *(
+        "stack",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "tensor_split",
+        "to",
+        "transpose",
+        "type",
+        "type_as",
+        "unbind",
+    ),
+    *("unflatten", "unfold", "unsqueeze", "view", "view_as"),
+}
 SPELLINGS = {"__matmul__": "matmul", "__truediv__": "div", "subtract": "sub", "multiply": "mul"}
 SPELLINGS |= {"true_divide": "div", "divide": "div", "mm": "matmul", "__rtruediv__": "rdiv"}
-SPELLINGS |= {"__rsub__": "rsub", "avg_pool1d": "avg_pool1d", "_softmax": "softmax", "swish": "silu"}
+SPELLINGS |= {
+    "__rsub__": "rsub",
+    "avg_pool1d": "avg_pool1d",
+    "_softmax": "softmax",
+    "swish": "silu",
+}
 SPELLINGS |= {"feature_dropout": "dropout", "clamp_min": "clamp_min", "truediv": "div"}
-SPELLINGS |= {"__get__": "attribute", "_mha": "multi_head_attention_forward"}
 # Modules that are one operation, however they compute it.
 WHOLE = {"NewGELUActivation": "gelu", "GELUTanh": "gelu", "FastGELUActivation": "gelu"}
 WHOLE |= {"QuickGELUActivation": "quick_gelu", "AccurateGELUActivation": "gelu"}
-MODULES = {"GELU": "gelu", "SiLU": "silu", "ReLU6": "relu6", "Embedding": "embedding"}
-MODULES |= {"LeakyReLU": "leaky_relu", "PReLU": "prelu", "MultiheadAttention": "multi_head_attention_forward"}
 
 
 @dataclass
@@ -54,8 +112,8 @@ class Node:
     module: str
     inputs: tuple[int, ...]
     weight: str | None = None  # the name of the parameter that a layer multiplies by
+    weights: tuple[str, ...] = ()  # of all matrices, where there are several
     slope: float = 0.0  # of a leaky rectifier
-    extras: dict[str, Any] = field(default_factory=dict)
 
     @property
     def structural(self) -> bool:
@@ -78,7 +136,9 @@ class Recorder(TorchFunctionMode):
         self.nodes: list[Node] = []
         self.model = model
         self.parameters = {id(p): name for name, p in model.named_parameters()}
-        self._where: dict[int, tuple[int, Tensor]] = {}  # the tensor is kept, so that no id comes twice
+        self._where: dict[
+            int, tuple[int, Tensor]
+        ] = {}  # the tensor is kept, so that no id comes twice
         self._path: list[str] = []
         self._whole = 0
         self._hooks: list[Any] = []
@@ -90,10 +150,10 @@ class Recorder(TorchFunctionMode):
             self._hooks.append(
                 module.register_forward_hook(self._leave(name, whole), with_kwargs=True)
             )
-        return super().__enter__()
+        return super().__enter__()  # type: ignore[no-untyped-call]
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         for hook in self._hooks:
             hook.remove()
 
@@ -143,6 +203,7 @@ class Recorder(TorchFunctionMode):
         if (inputs or from_weight) and made:
             path = self._path[-1] if self._path else ""
             node = Node(len(self.nodes), kind, path, inputs, weight)
+            node.weights = tuple(self.parameters[id(x)] for x in matrices)
             node.slope = slope_of(kind, args, kwargs)
             self.nodes.append(node)
             for tensor in made:
@@ -165,8 +226,8 @@ class Recorder(TorchFunctionMode):
             if whole:
                 self._whole -= 1
                 if not self._whole:
-                  with _unwatched():
-                    self._record(whole, lambda *_: out, (*args, *module.parameters()), kwargs)
+                    with _unwatched():
+                        self._record(whole, lambda *_: out, (*args, *module.parameters()), kwargs)
             self._path.pop()
 
         return hook
@@ -218,55 +279,6 @@ def recorded(model: nn.Module, inputs: Sequence[Any]) -> list[Node]:
                 record.start(tensor)
         model(*inputs)
     return record.nodes
-
-
-def traced(model: nn.Module) -> list[Node]:
-    """The nodes of ``torch.fx``'s symbolic trace. Raises whatever it raises for a model that it cannot trace."""
-    graph = fx.symbolic_trace(model).graph
-    nodes: list[Node] = []
-    index: dict[fx.Node, int] = {}
-    for each in graph.nodes:
-        if each.op in ("output", "get_attr"):
-            continue
-        inputs = tuple(index[x] for x in each.all_input_nodes if x in index)
-        node = Node(len(nodes), "input", "", inputs)
-        if each.op == "call_module":
-            module = model.get_submodule(each.target)
-            node.kind, node.module = _module_kind(module), each.target
-            if node.kind in LAYERS:
-                node.weight = f"{each.target}.weight"
-            slope = getattr(module, "negative_slope", 0.0)
-            node.slope = slope_of("prelu", (0, module.weight), {}) if node.kind == "prelu" else slope
-        elif each.op == "call_function":
-            node.kind = kind_of(each.target)
-            if node.kind == "leaky_relu":
-                node.slope = slope_of(node.kind, each.args, each.kwargs)
-        elif each.op == "call_method":
-            node.kind = SPELLINGS.get(each.target, each.target.rstrip("_"))
-        index[each] = node.index
-        nodes.append(node)
-    return nodes
-
-
-def _module_kind(module: nn.Module) -> str:
-    name = type(module).__name__
-    if name in MODULES or whole_kind(module):
-        return MODULES.get(name) or str(whole_kind(module))
-    for ending in ("ConvTranspose", "Conv", "BatchNorm", "Dropout", "InstanceNorm"):
-        if name.startswith(ending):
-            size = name.removeprefix(ending)
-            words = {"ConvTranspose": "conv_transpose", "Conv": "conv"}
-            return words[ending] + size if ending in words else _snake(ending)
-    return _snake(name)
-
-
-def _snake(name: str) -> str:
-    """``AdaptiveAvgPool2d`` as adaptive_avg_pool2d, ``ReLU`` as relu, ``LayerNorm`` as layer_norm."""
-    if name.isupper() or name in ("ReLU", "RReLU"):
-        return name.lower()
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name)).replace(
-        "r_m_s_norm", "rms_norm"
-    )
 
 
 def consumers(nodes: Sequence[Node]) -> list[list[int]]:

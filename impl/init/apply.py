@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from impl.init._graph import LAYERS, NORMS, RECTIFIERS, Node, followers, recorded, traced
+from impl.init._graph import ATTENDS, LAYERS, NORMS, RECTIFIERS, Node, followers, recorded
+from impl.init._symbolic import traced
 from impl.init.fans import fan_in_and_fan_out, true_fans
 from impl.init.kaiming import calculate_gain
 
@@ -45,6 +46,20 @@ class Choice:
     scale: float = 1.0
     keep: bool = False
     why: str = ""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A residual branch: the sum that ends it, what it is added to, its layers, whether it normalises.
+
+    ``inside`` has all operations of both sides; all are indices of nodes.
+    """
+
+    end: int
+    skip: int
+    layers: list[int]
+    normalised: bool
+    inside: frozenset[int]
 
 
 @lru_cache(maxsize=64)
@@ -78,8 +93,8 @@ def _kept(function: Callable[[float], float], gain: float) -> float:
 def initialise_(model: nn.Module, *inputs: Any, generator: Generator | None = None) -> nn.Module:
     """Fill the weights of ``model`` in place, as :func:`plan` says, and their biases with zeros; returns ``model``.
 
-    Without ``inputs`` the graph comes from ``torch.fx``; with an example of the model's inputs it comes from running the
-    model on them, which works for any. Raises ValueError for a model that fx cannot trace, if there are no inputs.
+    Without ``inputs`` the graph comes from ``torch.fx``; with an example of the model's inputs it comes from running
+    the model on them, which works for any. Raises ValueError for a model that fx cannot trace, if there are no inputs.
     """
     for choice in plan(nodes_of(model, inputs)):
         if not choice.keep:
@@ -93,7 +108,7 @@ def nodes_of(model: nn.Module, inputs: Sequence[Any]) -> list[Node]:
         return recorded(model, inputs)
     try:
         return traced(model)
-    except Exception as error:  # noqa: BLE001 - fx raises whatever the model does with a proxy
+    except Exception as error:  # fx raises whatever the model does with a proxy
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
             f"torch.fx cannot trace this model ({reason}); give an example of its inputs: initialise_(model, x)"
@@ -105,6 +120,9 @@ def plan(nodes: Sequence[Node]) -> list[Choice]:
     chosen: dict[str, Choice] = {}
     embedded = {node.weight for node in nodes if node.kind == "embedding"}
     for node in nodes:
+        if node.kind == ATTENDS:
+            for name in node.weights:
+                chosen[name] = Choice(name, node.module, 1.0, why="attention: linear, at gain 1")
         if node.kind not in LAYERS or node.weight is None or node.weight in chosen:
             continue
         after = next(followers(nodes, node.index), None)
@@ -124,14 +142,19 @@ def plan(nodes: Sequence[Node]) -> list[Choice]:
 def _residual(nodes: Sequence[Node], chosen: dict[str, Choice]) -> None:
     """Change the choices for layers of residual branches."""
     found = branches(nodes)
-    for layers, normalised in found:
-        names = [nodes[i].weight for i in layers if nodes[i].weight in chosen]
-        weights = [name for name in dict.fromkeys(names) if name is not None]
+    for branch in found:
+        names = [
+            str(name) for i in branch.layers for name in nodes[i].weights or (nodes[i].weight,)
+        ]
+        weights = [name for name in dict.fromkeys(names) if name in chosen]
         if not weights or any(chosen[w].keep for w in weights[-1:]):
             continue
         last = weights[-1]
-        if normalised or len(weights) == 1:
-            scale, why = len(found) ** -0.5, f"1/√N at the end of one of N = {len(found)} residual branches"
+        if branch.normalised or len(weights) == 1:
+            scale, why = (
+                len(found) ** -0.5,
+                f"1/√N at the end of one of N = {len(found)} residual branches",
+            )
             chosen[last] = replace(chosen[last], scale=scale, why=why)
             continue
         scale = len(found) ** (-1 / (2 * len(weights) - 2))
@@ -141,11 +164,10 @@ def _residual(nodes: Sequence[Node], chosen: dict[str, Choice]) -> None:
         chosen[last] = replace(chosen[last], scale=0.0, why="Fixup: zeros end a branch")
 
 
-def branches(nodes: Sequence[Node]) -> list[tuple[list[int], bool]]:
-    """The residual branches: their layers, by index, and whether there is a normalisation in them.
+def branches(nodes: Sequence[Node]) -> list[Branch]:
+    """The residual branches: what one side of a sum has computed and the other has not, if both come from one place.
 
-    A branch is what one side of a sum has computed and the other has not, if both come from one place; of two sides that
-    have layers of their own, the one with more.
+    Of two sides that have layers of their own, the one with more is the branch.
     """
     above: list[set[int]] = []
     for node in nodes:
@@ -156,12 +178,19 @@ def branches(nodes: Sequence[Node]) -> list[tuple[list[int], bool]]:
             continue
         left, right = (above[i] for i in node.inputs)
         common = left & right
-        sides = [sorted(i for i in side - common if nodes[i].kind in LAYERS) for side in (left, right)]
+        sides = [
+            [i for i in sorted(s - common) if nodes[i].kind in LAYERS | {ATTENDS}]
+            for s in (left, right)
+        ]
         if not common or not any(sides):
             continue
-        longer = max(sides, key=len)
-        own = (left if longer is sides[0] else right) - common
-        found.append((longer, any(nodes[i].kind in NORMS for i in own)))
+        longer = len(sides[1]) >= len(sides[0])
+        own = (right if longer else left) - common
+        normalised = any(nodes[i].kind in NORMS for i in own)
+        inside = frozenset((left | right) - common)
+        found.append(
+            Branch(node.index, node.inputs[0 if longer else 1], sides[longer], normalised, inside)
+        )
     return found
 
 
@@ -174,7 +203,7 @@ def _fill(model: nn.Module, choice: Choice, generator: Generator | None) -> None
     with torch.no_grad():
         deviation = choice.scale * choice.gain / math.sqrt(fan_in(module, weight))
         weight.normal_(0, deviation, generator=generator)
-        bias = getattr(holder, "bias", None)
+        bias = getattr(holder, "in_proj_bias" if name == "in_proj_weight" else "bias", None)
         if isinstance(bias, Tensor):
             bias[:] = 0
 
