@@ -46,11 +46,11 @@ def _curves(up: str) -> str:
 def _causes(after: bool) -> str:
     found = worked()
     one = found.after if after and found.after else found
-    lines = [f"**{headline(one)}**"]
+    lines = [f"**{headline(one)}**", ""]
     for f in one.findings:
         lines.append(f"- {f.sentence} [{f.row}]({f.row}.md)")
         if f.snippet:
-            lines.append(f"\n    ```python\n{_indent(f.snippet)}\n    ```")
+            lines.append(f"\n    ```python\n{_indent(f.snippet)}\n    ```\n")
     return "\n".join([*lines, "", ends(one)])
 
 
@@ -59,7 +59,10 @@ def _indent(text: str) -> str:
 
 
 def _layers(up: str) -> str:
-    rows = ["| layer | operation | gain / needs | ratio | signal | gradient | cosine |", "| --- " * 7 + "|"]
+    rows = [
+        "| layer | operation | gain / needs | ratio | signal | gradient | cosine |",
+        "| --- " * 7 + "|",
+    ]
     for x in worked().layers:
         gain = f"{x.gain:.3g} / {x.needed_gain:.3g}" if x.weight else ""
         ratio = "" if x.kind == "input" else pair(x.ratio, x.ratio_error, x.ratio_predicted, x.how)

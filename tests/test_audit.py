@@ -136,14 +136,14 @@ def test_the_lessons_network_is_what_its_row_predicts() -> None:
     ]
     assert bool(judge(comparisons)["agrees"].all())
     for x, e in zip(layers, expected, strict=True):
-        assert x.forward_predicted == pytest.approx(e, rel=0.02)  # its variance is the weights' own
+        assert x.forward_predicted == pytest.approx(e, rel=1e-5)
     assert verdict(found.layers)[1] == []
     assert found.findings[0].row == "init/conv_default"
     assert "divides the second moment by 6 a layer" in found.findings[0].sentence
 
 
 def test_model_b_has_the_ratios_that_rows_predict() -> None:
-    found = audit(lambda: vgg_b(width=8, classes=10), normal(4, 3, 16, 16), draws=30)
+    found = audit(lambda: vgg_b(width=4, classes=10), normal(4, 3, 32, 32), draws=30)
     ratios = [
         mean_value(
             np.array(found.layer(name).draws) / np.array(found.layer(before).draws),
@@ -159,15 +159,15 @@ def test_model_b_has_the_ratios_that_rows_predict() -> None:
             fan_in=inner.true_fan_in, weight_var=2 / inner.true_fan_in, second_moment=1.0
         )
     )
-    border = (3 * 16 - 2) ** 2 / (3 * 16) ** 2  # the share of taps that are inside the image
+    border = (3 * 32 - 2) ** 2 / (3 * 32) ** 2  # the share of taps that are inside the image
     assert inner.ratio_predicted == pytest.approx(kaiming * border, rel=0.02)
 
 
 def test_model_b_with_the_older_weights_loses_the_product_of_their_ratio() -> None:
     """The paper's own arithmetic: an identity, with pooling and border, for the same noise."""
-    x = normal(2, 3, 16, 16)
-    ours = audit(lambda: vgg_b(width=8), x, draws=3)
-    older = audit(lambda: vgg_b(width=8, deviation=0.01), x, draws=3)
+    x = normal(2, 3, 32, 32)
+    ours = audit(lambda: vgg_b(width=4), x, draws=3)
+    older = audit(lambda: vgg_b(width=4, deviation=0.01), x, draws=3)
     variance = load("init/kaiming").predict("kaiming_variance")
     product = 1.0
     for a, b in zip(ours.layers, older.layers, strict=True):
@@ -208,7 +208,7 @@ def test_every_activation_is_near_its_mean_field(name: str) -> None:
     found = audit(
         stack(3, getattr(nn, name), nn.init.xavier_normal_, width=256), normal(16, 256), draws=12
     )
-    for x in found.layers:
+    for x in found.layers[:-1]:  # the last has ten units, whose mean is uncertain
         assert x.how in ("exact", "mean field")
         assert x.forward_predicted == pytest.approx(x.forward, rel=0.1)
         assert x.backward_predicted == pytest.approx(x.backward, rel=0.15)
@@ -390,7 +390,9 @@ def test_json_and_html_have_it_all() -> None:
         data["layers"][1]
     )
     page = document(found)
-    assert page.count("<svg") == 2 and "init/conv_default" in page and "kaiming_normal_" in page
+    assert (
+        page.count("<svg") == 2 and "init/conv_default" in page and "initialise_(model, x)" in page
+    )
     assert found._repr_html_() in page
 
 

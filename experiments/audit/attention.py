@@ -119,9 +119,10 @@ def _looked(
     level = v.size * (1 - max(0.0, float(v.cosines[FAR]))) * scale**2 * features
     level *= float(share.double().mean())
     second = _also(found.second, q.second.mean(-1, keepdim=True) * level * k.size)
-    keys = k.second.mean((-1, -2), keepdim=True)
-    if k.second.dim() < 4 or k.second.shape[-3] in (1, second.shape[-3]):
-        second = _also(second, keys * level * q.size)
+    places = (
+        (-1, -2, -3) if k.second.dim() > 3 else (-1, -2)
+    )  # a head of keys may serve several of queries
+    second = _also(second, k.second.mean(places, keepdim=True) * level * q.size)
     return found.with_(second=second), spread
 
 

@@ -227,7 +227,7 @@ def _hint(error: BaseException) -> str:
         return "(it wants token ids: add --tokens VOCABULARY)"
     if "out of range" in said:
         return "(ids beyond the vocabulary, or a sequence that is too long?)"
-    if "long int" in said:
+    if "long int" in said or "dtype" in said and "Long" in said:
         return "(it wants numbers, not token ids: leave out --tokens)"
     if "shape" in said or "size" in said or "channels" in said:
         return "(is --input the shape of one example, without the batch?)"

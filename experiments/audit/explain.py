@@ -21,9 +21,9 @@ def findings(layers: list[Layer], measured: Measured, theory: Theory) -> list[Fi
     laws = {}
     for layer in layers:
         if layer.weight:
-            laws[layer.index] = recognise(layer, measured)
+            laws[layer.index] = recognise(layer.weight, layer.kind, measured)
             found = laws[layer.index]
-            layer.law = found.name if found else f"deviation {layer.weight_std:.3g}"
+            layer.law = found.name.rstrip(",") if found else f"deviation {layer.weight_std:.3g}"
     residual = branches(measured.nodes)
     found_ = [
         *_input(layers, measured),

@@ -124,7 +124,17 @@ def _rectified_cosines(cosines: Any, slope: float) -> Any:
 
 
 @rule(*SMOOTH)
-def _smooth(theory: Theory, node: Node, call: Call) -> State:
+def _smooth(theory: Theory, node: Node, call: Call) -> State | None:
+    """An activation at its usual parameters; None for others."""
+    usual = {"elu": ("alpha", 1.0), "celu": ("alpha", 1.0), "softplus": ("beta", 1.0)}
+    name, value = usual.get(node.kind, ("", None))
+    if name and float(call.raw(1, name, value)) != value:
+        return None
+    if node.kind == "hardtanh" and (call.raw(1, "min_val", -1), call.raw(2, "max_val", 1)) != (
+        -1,
+        1,
+    ):
+        return None
     return _activated(call.state(), node.kind, 0.0)
 
 

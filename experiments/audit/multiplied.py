@@ -12,6 +12,8 @@ from experiments.audit.trace import Layer
 from impl.init._graph import NORMS, RECTIFIERS, SMOOTH
 from impl.init.apply import Branch
 
+MANY = 6  # layers, beyond which one call for the whole model is shorter
+
 
 def gains(
     layers: Sequence[Layer], laws: dict[int, Law | None], residual: Sequence[Branch]
@@ -26,10 +28,11 @@ def gains(
         row = found_law.row if found_law else "init/kaiming"
         if layer.true_fan_in != layer.fan_in:
             row = "init/fans"
-        groups.setdefault((layer.law, layer.before, row), []).append(layer)
+        name = found_law.name if found_law else layer.law
+        groups.setdefault((name, layer.before, row), []).append(layer)
     found = []
     for (law, before, row), members in groups.items():
-        each = [(x.gain / x.needed_gain) ** 2 for x in members]
+        each = [_variance(x, laws) * x.true_fan_in / x.needed_gain**2 for x in members]
         decades = sum(math.log10(max(f, 1e-300)) for f in each)
         if abs(decades) < WORTH:
             continue
@@ -43,9 +46,15 @@ def gains(
             f"{some([x.name for x in members])}: {how} {factor(typical)} a layer{then}{over}."
         )
         found.append(
-            Finding("gain", sentence, decades, row, _snippet(members[0]), [x.name for x in members])
+            Finding("gain", sentence, decades, row, _snippet(members), [x.name for x in members])
         )
     return found
+
+
+def _variance(layer: Layer, laws: dict[int, Law | None]) -> float:
+    """The variance of the initialiser that was recognised, else the weights' own."""
+    law = laws.get(layer.index)
+    return law.variance if law else layer.gain**2 / layer.true_fan_in
 
 
 def _cause(members: Sequence[Layer], law: str, row: str) -> str:
@@ -57,18 +66,19 @@ def _cause(members: Sequence[Layer], law: str, row: str) -> str:
     return law
 
 
-def _snippet(layer: Layer) -> str:
-    """The call that fills this layer's weight as what follows asks for."""
-    shape_tells = layer.true_fan_in == layer.fan_in and layer.kind != "addmm"
-    weight = (
-        f"model.{layer.weight}"
-        if not layer.weight[0].isdigit()
-        else f'model.get_parameter("{layer.weight}")'
-    )
-    if layer.before in RECTIFIERS and shape_tells:
-        return f"torch.nn.init.kaiming_normal_({weight}, nonlinearity='{'relu' if layer.before == 'relu' else 'leaky_relu'}')"
-    deviation = f"{layer.needed_gain:.4g} / {layer.true_fan_in:g} ** 0.5"
-    return f"torch.nn.init.normal_({weight}, std={deviation})"
+def _snippet(members: Sequence[Layer]) -> str:
+    """The calls that fill these layers' weights as what follows asks for."""
+    if len(members) > MANY:
+        return MEND
+    calls = []
+    for layer in members:
+        weight = f'model.get_parameter("{layer.weight}")'
+        if layer.before == "relu" and layer.true_fan_in == layer.fan_in and layer.kind != "addmm":
+            calls.append(f"torch.nn.init.kaiming_normal_({weight}, nonlinearity='relu')")
+        else:
+            deviation = f"{layer.needed_gain:.4g} / {layer.true_fan_in:g} ** 0.5"
+            calls.append(f"torch.nn.init.normal_({weight}, std={deviation})")
+    return "\n".join(calls)
 
 
 def _stages(layers: Sequence[Layer], residual: Sequence[Branch]) -> list[tuple[Layer, Layer]]:

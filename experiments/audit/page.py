@@ -78,10 +78,10 @@ def draw(figure: Figure, data: pd.DataFrame) -> None:
                 color=colour,
                 markersize=3,
                 linewidth=0.8,
-                label=f"{when}, measured",
+                label=when,
             )
             told = lines[f"{name}_predicted"].where(lines[f"{name}_predicted"] > 0)
-            panel.plot(lines["place"], told, color=colour, linewidth=1.2, label="predicted")
+            panel.plot(lines["place"], told, color=colour, linewidth=1.2)
         panel.set_yscale("log")
         panel.set_title(f"{title}: second moment")
     axes[0].legend(loc="best", fontsize=8)

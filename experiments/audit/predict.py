@@ -120,7 +120,7 @@ class Theory(Recorder):
         ]
         try:
             if states and all(s.known for s in states) and not node.weight and node.kind in KNOWING:
-                return self._of_known(call, states)
+                return self._of_known(node, call, states)
             if node.kind in STRUCTURE:
                 return self._moved(call)
             if node.kind in RULES:
@@ -132,11 +132,11 @@ class Theory(Recorder):
         self.why[node.index] = reason
         return self._restarted(node, call)
 
-    def _of_known(self, call: Call, states: list[State]) -> Any:
-        """No weight has acted: the value is known, and so is its square."""
-        value = next(x for x in tree_leaves(call.out) if isinstance(x, Tensor))
+    def _of_known(self, node: Node, call: Call, states: list[State]) -> Any:
+        """No weight has acted: the value is known, and so is its square; of gradients, what was measured."""
         measured = any(s.measured for s in states)
-        return known(value).with_(measured=measured)
+        found = self._restarted(node, call)
+        return [s.with_(measured=measured, known=True) for s in found]
 
     def _moved(self, call: Call) -> Any:
         """Numbers that change places: the same function, on expected squares and on expected values."""
@@ -217,4 +217,4 @@ class Theory(Recorder):
             states[0].second.register_hook(keep)
 
 
-KNOWING = {"add", "sub", "mul", "div", "neg", "pow", "mean", "clamp", "relu", "rsub"} | STRUCTURE
+KNOWING = {"add", "sub", "mul", "div", "neg", "pow", "mean", "clamp", "relu", "rsub"}

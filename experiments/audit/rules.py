@@ -260,7 +260,17 @@ def _norm(theory: Theory, node: Node, call: Call) -> State | None:
         if node.kind == "instance_norm":
             mean = float(s.cosines[FAR])
     variance = squares * (1 - mean)
-    return _normalised(theory, s, variance, _affine(theory, weight, bias, shape), 1e-5, mean)
+    return _normalised(
+        theory, s, variance, _affine(theory, weight, bias, shape), _eps(node.kind, call), mean
+    )
+
+
+def _eps(kind: str, call: Call) -> float:
+    """What a normalisation adds to the variance."""
+    place = {"rms_norm": 3, "instance_norm": 7}.get(kind, 4)
+    given = call.raw(place, "eps")
+    usual = torch.finfo(torch.float32).eps if kind == "rms_norm" else 1e-5
+    return float(given) if isinstance(given, float) else usual
 
 
 def _batch_norm(theory: Theory, s: State, call: Call, channels: list[int]) -> State:

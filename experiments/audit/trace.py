@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from experiments.audit.laws import moments
 from experiments.audit.measure import Measured, fresh
 from experiments.audit.predict import Theory
 from impl.init._graph import LAYERS, NORMS, RECTIFIERS, STRUCTURE, Node, consumers, followers
@@ -76,7 +77,7 @@ def predicted(measured: Measured, inputs: Any, named: dict[str, Any]) -> Theory:
     for module in RULES:
         importlib.import_module(f"experiments.audit.{module}")
     levels = [float(np.mean(column)) for column in measured.backward.T]
-    theory = Theory(measured.model, measured.parameters, levels)
+    theory = Theory(measured.model, moments(measured), levels)
     inputs, named = fresh(inputs), dict(zip(named, fresh(list(named.values())), strict=True))
     with torch.no_grad(), theory:
         for tensor in (*inputs, *named.values()):

@@ -48,7 +48,9 @@ def vgg_b(width: int = 64, classes: int = 1000, deviation: float | None = None) 
             layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()]
             channels = filters
         layers.append(nn.MaxPool2d(2))
-    model = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+    model = nn.Sequential(
+        *layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
+    )
     for module in model:
         if isinstance(module, nn.Conv2d):
             assert module.bias is not None  # noqa: S101 - for the type checker

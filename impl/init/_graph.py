@@ -198,6 +198,8 @@ class Recorder(TorchFunctionMode):
         from_weight = kind == "embedding" and weight is not None
         if inputs or from_weight:
             self.before(args, kwargs)
+        if kind == "hardtanh" and (*args[1:3], *kwargs.values())[:2] == (0.0, 6.0):
+            kind = "relu6"  # as torch's own module calls it
         out = func(*args, **kwargs)
         made = [x for x in tree_leaves(out) if isinstance(x, Tensor) and x.is_floating_point()]
         if (inputs or from_weight) and made:
@@ -226,8 +228,11 @@ class Recorder(TorchFunctionMode):
             if whole:
                 self._whole -= 1
                 if not self._whole:
+                    names = ("variance_epsilon", "eps")
+                    given = {"eps": getattr(module, n) for n in names if hasattr(module, n)}
                     with _unwatched():
-                        self._record(whole, lambda *_: out, (*args, *module.parameters()), kwargs)
+                        arguments = (*args, *module.parameters())
+                        self._record(whole, lambda *_, **__: out, arguments, {**kwargs, **given})
             self._path.pop()
 
         return hook
