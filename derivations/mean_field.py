@@ -1,9 +1,9 @@
 """Moments of activations of Gaussian numbers, by quadrature: what has no closed form, or none that a row derives.
 
 Each activation is a SymPy expression in z; its derivative is SymPy's. ``moments`` integrates both against a Gaussian
-density, ``similarity`` gives the covariance of two correlated ones from their Hermite coefficients (Mehler's formula).
-These are *mean-field* values: that a preactivation is Gaussian is exact for Gaussian weights given the layer's input, and
-that all units share one variance is an approximation at finite width. :func:`expectation` states the same mean as an
+density, ``similarity`` gives the mean product of two correlated ones by Hermite coefficients (Mehler's formula).
+These are *mean-field* values: that a preactivation is Gaussian is exact for Gaussian weights given the layer's input,
+and that all units share one variance is an approximation at finite width. :func:`expectation` states the same mean
 unevaluated ``GaussianMean``, for the numeric road.
 """
 
@@ -51,7 +51,7 @@ ACTIVATIONS: dict[str, sp.Expr] = {
 }
 NODES, WEIGHTS = special.roots_legendre(96)
 END = 9.0  # standard deviations; what lies beyond is less than a rounding error
-KINKS = {"relu6": (0.0, 6.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (-3.0, 3.0)}
+KINKS: dict[str, tuple[float, ...]] = {"relu6": (0.0, 6.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (-3.0, 3.0)}
 KINKS |= {"hardswish": (-3.0, 3.0), "tanh": (0.0,)}  # the others' is at 0, if they have one
 TERMS = 48  # of Mehler's series
 

@@ -37,8 +37,10 @@ def _curves(up: str) -> str:
     )
     found = worked()
     return (
-        f"{images}\n\n*The lesson's small network on {len(found.layers)} operations, {found.draws} draws. Orange: as torch "
-        "begins it; blue: after `initialise_`. Lines are predicted, dots measured, with two standard errors.* If theory "
+        f"{images}\n\n*The lesson's small network on {len(found.layers)} operations, "
+        f"{found.draws} draws. Orange: as torch "
+        "begins it; blue: after `initialise_`. Lines are predicted, dots measured, with two "
+        "standard errors.* If theory "
         f"were wrong, dots would leave their line. Its numbers: [curves.csv]({up}{FOLDER}/curves.csv)."
     )
 
@@ -67,7 +69,8 @@ def _layers(up: str) -> str:
         gain = f"{x.gain:.3g} / {x.needed_gain:.3g}" if x.weight else ""
         ratio = "" if x.kind == "input" else pair(x.ratio, x.ratio_error, x.ratio_predicted, x.how)
         rows.append(
-            f"| {x.name} | `{x.kind}` | {gain} | {ratio} | {pair(x.forward, x.forward_error, x.forward_predicted, x.how)} "
+            f"| {x.name} | `{x.kind}` | {gain} | {ratio} | "
+            f"{pair(x.forward, x.forward_error, x.forward_predicted, x.how)} "
             f"| {pair(x.backward, x.backward_error, x.backward_predicted, x.how_back)} | {x.alike:.2f} |"
         )
     return "\n".join(rows)

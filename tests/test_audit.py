@@ -1,4 +1,4 @@
-"""The audit: theory and measurement agree where rows say so, the true cause is named, nothing of the user's is changed."""
+"""The audit: theory and measurement agree, the true cause is named, nothing of the user's is changed."""
 
 from __future__ import annotations
 
@@ -349,7 +349,8 @@ def test_neither_the_model_nor_any_random_state_is_changed() -> None:
     gradient = model[0].weight.grad.clone()
     x = normal(2, 3, 8, 8)
     kept = x.clone()
-    states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    numbers = np.random.get_state()[1].copy()  # noqa: NPY002
+    states = torch.get_rng_state(), numbers, random.getstate()
     audit(model, x, draws=3, fix=True)
     after = model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -358,7 +359,7 @@ def test_neither_the_model_nor_any_random_state_is_changed() -> None:
     assert torch.equal(x, kept)
     assert not model[0]._forward_hooks and not model[0]._forward_pre_hooks
     assert torch.equal(states[0], torch.get_rng_state())
-    assert np.array_equal(states[1], np.random.get_state()[1])
+    assert np.array_equal(states[1], np.random.get_state()[1])  # noqa: NPY002
     assert states[2] == random.getstate()
 
 

@@ -1,4 +1,4 @@
-"""The audit on models that others wrote, with random weights and without a download: theory is near at every operation."""
+"""The audit on models that others wrote, with random weights, without a download: theory is near everywhere."""
 
 from __future__ import annotations
 

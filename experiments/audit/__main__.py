@@ -25,7 +25,7 @@ class Options:
     factory: tyro.conf.Positional[str]
     """MODULE:NAME of a function without arguments, or a class, that makes the model; or a model itself."""
     input: tuple[str, ...] = ()
-    """Shapes of one example, one for each input: 3x224x224, or 128 for 128 numbers or tokens. NAME=SHAPE gives a name."""
+    """Shapes of one example, one for each input: 3x224x224, or 128 for 128 numbers or tokens; or NAME=SHAPE."""
     batch: int = 8
     """How many examples."""
     nets: int = 20

@@ -41,12 +41,14 @@ def verdict(layers: Sequence[Layer]) -> tuple[str, list[str]]:
     wrong = [str(name) for name in table.loc[~table["agrees"], "statistic"]]
     if not wrong:
         return (
-            f"Theory and measurement agree at all {len(found)} layers that are predicted exactly (Student's test of each, "
+            f"Theory and measurement agree at all {len(found)} layers that are predicted exactly "
+            "(Student's test of each, "
             "Holm's method, one false alarm in 1,000 audits).",
             [],
         )
     return (
-        f"Theory and measurement disagree at {len(wrong)} of {len(found)} layers that should be exact, first at {wrong[0]}: "
+        f"Theory and measurement disagree at {len(wrong)} of {len(found)} layers that should be "
+        f"exact, first at {wrong[0]}: "
         "are weights orthogonal, shared, or not centred?",
         wrong,
     )

@@ -117,7 +117,9 @@ def _looked(
     share = torch.from_numpy(participation(spread, counts.numpy())).float()
     found = _attended(seen / counts, v, share)
     level = v.size * (1 - max(0.0, float(v.cosines[FAR]))) * scale**2 * features
-    level *= float(share.double().mean())
+    level *= float(
+        (share * (1 - share)).double().mean()
+    )  # a single key's weight is 1, whatever its score
     second = _also(found.second, q.second.mean(-1, keepdim=True) * level * k.size)
     places = (
         (-1, -2, -3) if k.second.dim() > 3 else (-1, -2)

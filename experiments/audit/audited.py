@@ -67,9 +67,9 @@ def audited(
 ) -> Audited:
     """Audit a model, or a function that makes one, on example inputs, by position or by name.
 
-    ``draws`` networks are drawn, fewer if they do not fit into ``seconds`` (three at least). ``output`` names the part of
-    the result that counts. With ``fix`` a copy is initialised by :func:`impl.init.apply.initialise_` and audited, too: it
-    is ``.after``. Raises Unusable, in one line, for what cannot be audited.
+    ``draws`` networks are drawn, fewer if they do not fit into ``seconds`` (three at least). ``output`` names the part
+    of the result that counts. With ``fix`` a copy is initialised by :func:`impl.init.apply.initialise_` and audited,
+    too: it is ``.after``. Raises Unusable, in one line, for what cannot be audited.
     """
     at_least(3, draws=draws)
     factory = None if isinstance(model, nn.Module) else model
@@ -161,17 +161,18 @@ def _copied(model: nn.Module) -> nn.Module:
 @contextmanager
 def undisturbed(seed: int) -> Iterator[None]:
     """The random states of torch, numpy and Python as they were, afterwards; ``seed`` within."""
-    python, numbers, grad = random.getstate(), np.random.get_state(), torch.is_grad_enabled()
+    # A user's model may draw from NumPy's global state; it must find it as it was.
+    python, numbers, grad = random.getstate(), np.random.get_state(), torch.is_grad_enabled()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         random.seed(seed)
-        np.random.seed(seed % 2**32)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
         torch.set_grad_enabled(True)
         try:
             yield
         finally:
             torch.set_grad_enabled(grad)
-            np.random.set_state(numbers)
+            np.random.set_state(numbers)  # noqa: NPY002
             random.setstate(python)
 
 
@@ -227,7 +228,7 @@ def _hint(error: BaseException) -> str:
         return "(it wants token ids: add --tokens VOCABULARY)"
     if "out of range" in said:
         return "(ids beyond the vocabulary, or a sequence that is too long?)"
-    if "long int" in said or "dtype" in said and "Long" in said:
+    if "long int" in said or ("dtype" in said and "Long" in said):
         return "(it wants numbers, not token ids: leave out --tokens)"
     if "shape" in said or "size" in said or "channels" in said:
         return "(is --input the shape of one example, without the batch?)"

@@ -51,8 +51,10 @@ def _scores(layers: Sequence[Layer], theory: Theory) -> list[Finding]:
     keys = next(iter(sharp.values()))[1]
     left = max(1.0, keys / math.exp(min(variance, 60.0)))
     sentence = (
-        f"{some(names)}: attention's scores have a deviation of {math.sqrt(variance):.3g} before training, so a query looks at "
-        f"about {left:.2g} of {keys:.3g} keys and passes hardly a gradient; weights of gain 1 for queries and keys, and the "
+        f"{some(names)}: attention's scores have a deviation of {math.sqrt(variance):.3g} before "
+        "training, so a query looks at "
+        f"about {left:.2g} of {keys:.3g} keys and passes hardly a gradient; weights of gain 1 for "
+        "queries and keys, and the "
         "factor 1/√d, make it about 1."
     )
     return [Finding("scores", sentence, math.log10(variance), "init/kaiming", MEND, names)]
@@ -62,13 +64,19 @@ def _dead(layers: Sequence[Layer]) -> list[Finding]:
     """Rectifier units that no input of the batch opens, while inputs still differ; and whole networks that are zero."""
     gone = sum(1 for x in layers[-1].draws if x == 0) if layers else 0
     if gone:
-        sentence = f"{gone} of {len(layers[-1].draws)} draws put out zero for every input: the network is too narrow for its depth."
+        draws = len(layers[-1].draws)
+        sentence = (
+            f"{gone} of {draws} draws put out zero for every input: too narrow for the depth."
+        )
         return [Finding("dead", sentence, 2.0, "depth/dying", "", [layers[-1].name])]
     dead = [x for x in layers if x.dead > 0.35 and x.alike < 0.9]
     if not dead:
         return []
     worst = max(dead, key=lambda x: x.dead)
-    sentence = f"{some([x.name for x in dead])}: up to {worst.dead:.0%} of the units are zero for every input of this batch."
+    names = some([x.name for x in dead])
+    sentence = (
+        f"{names}: up to {worst.dead:.0%} of the units are zero for every input of this batch."
+    )
     return [Finding("dead", sentence, WORTH, "depth/dying", "", [x.name for x in dead])]
 
 
@@ -85,8 +93,10 @@ def _width(layers: Sequence[Layer]) -> list[Finding]:
         return []
     typical = math.exp(-total / 2)
     sentence = (
-        f"The log of the second moment varies by ±{math.sqrt(total):.2g} from one draw to the next (the sum of 5/n over your "
-        f"layers is {total:.2g}): the mean may be kept, and a typical network has {typical:.2g} of it. Wider layers help, "
+        f"The log of the second moment varies by ±{math.sqrt(total):.2g} from one draw to the "
+        "next (the sum of 5/n over your "
+        f"layers is {total:.2g}): the mean may be kept, and a typical network has {typical:.2g} "
+        "of it. Wider layers help, "
         "no initialisation does."
     )
     return [Finding("width", sentence, total / 2 / math.log(10), "depth/finite_width")]
@@ -97,7 +107,7 @@ def _input(layers: Sequence[Layer], measured: Measured) -> list[Finding]:
     found = []
     for layer in layers:
         if layer.kind == "input" and layer.forward > 0 and abs(math.log10(layer.forward)) > GRAVE:
-            sentence = f"The input's mean square is {layer.forward:.3g}; all that follows is scaled by it. Standardise it."
+            sentence = f"The input's mean square is {layer.forward:.3g}, and scales all that follows. Standardise it."
             mend = "x = (x - mean) / deviation  # of the training set"
             found.append(
                 Finding(
@@ -136,6 +146,7 @@ def _alike(layers: Sequence[Layer], found: Sequence[Finding]) -> list[Finding]:
     )
     row = "init/conv_default" if len(biased) > 3 else "depth/correlation"
     lost = math.log10(max(1 - told[0].alike, 1e-12) / max(1 - told[-1].alike, 1e-12))
-    sentence = f"{told[-1].name}: two inputs, at a cosine of {told[0].alike:.2g}, come out at {told[-1].alike:.6g}: {why}."
+    before, after = f"{told[0].alike:.2g}", f"{told[-1].alike:.6g}"
+    sentence = f"{told[-1].name}: two inputs, at a cosine of {before}, come out at {after}: {why}."
     grave = min(lost, 0.99 if any(f.grave for f in found) or told[-1].alike < 0.9999 else lost)
     return [Finding("alike", sentence, grave, row, "", [told[-1].name])]

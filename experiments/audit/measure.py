@@ -1,4 +1,4 @@
-"""What a model does to its signal, measured: both passes of fresh draws of its weights, and a hook on every operation."""
+"""What a model does to its signal, measured: both passes of fresh draws, and a hook on every operation."""
 
 from __future__ import annotations
 
@@ -132,7 +132,8 @@ def redrawer(
         return again, "every module's own reset_parameters was called for each draw"
     rest = count - len(resettable)
     return again, (
-        f"{len(resettable)} modules were reset by themselves; in {rest} the weights that are there were put into another "
+        f"{len(resettable)} modules were reset by themselves; in {rest} the weights that are "
+        "there were put into another "
         "order, with other signs, for each draw"
     )
 

@@ -136,7 +136,8 @@ def saturation(layers: Sequence[Layer], residual: Sequence[Branch]) -> list[Find
         names = [b.name for _, b in pairs]
         sentence = (
             f"{some(names)}: {kind} after weights of gain {gain:.2g} {change} the gradient's second moment by "
-            f"{max(typical, 1 / typical):.3g} a layer ({what}{off}); over your {len(logs)} such layers {10**decades:.2g}."
+            f"{max(typical, 1 / typical):.3g} a layer ({what}{off}); over your {len(logs)} such "
+            f"layers {10**decades:.2g}."
         )
         advice = "# tanh with torch.nn.init.xavier_normal_, or ReLU with kaiming_normal_, keep it"
         mend = (
@@ -197,7 +198,8 @@ def residual_growth(layers: Sequence[Layer], residual: Sequence[Branch]) -> list
     typical = 10 ** (decades / len(ends))
     bound = float(load("depth/fixup").predict("bound")())
     sentence = (
-        f"{some(ends)}: each residual branch without normalisation multiplies the second moment by {typical:.3g}; over your "
+        f"{some(ends)}: each residual branch without normalisation multiplies the second moment "
+        f"by {typical:.3g}; over your "
         f"{len(ends)} branches {10**decades:.2g}. Fixup's zeros in the last layer of a branch begin at 1; "
         f"a factor 1/√{len(ends)} on it keeps the growth below about {bound:.3g}."
     )

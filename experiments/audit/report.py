@@ -37,7 +37,8 @@ def pair(measured: float, error: float, predicted: float, how: str, narrow: bool
 def graph(found: Audited) -> str:
     """Where the layers come from."""
     return (
-        "Layers are the operations of one run, in the order of execution (recorded as they were called: a model needs no "
+        "Layers are the operations of one run, in the order of execution (recorded as they were "
+        "called: a model needs no "
         "tracing)."
     )
 

@@ -241,7 +241,7 @@ def _norm(theory: Theory, node: Node, call: Call) -> State | None:
         for x in (*call.args[1:], *call.kwargs.values())
         if isinstance(x, Tensor) and x.is_floating_point()
     ]
-    weight, bias = (floats + [None, None])[:2]
+    weight, bias = [*floats, None, None][:2]
     axes: tuple[int, ...] = (-1,)
     if node.kind == "layer_norm" and not isinstance(call.raw(1, "normalized_shape"), Tensor):
         axes = tuple(range(-len(call.raw(1, "normalized_shape")), 0))
@@ -275,7 +275,7 @@ def _eps(kind: str, call: Call) -> float:
 
 def _batch_norm(theory: Theory, s: State, call: Call, channels: list[int]) -> State:
     """Over the batch and all positions, in training; with the statistics that it has, otherwise."""
-    mean_, variance_ = call.raw(1, "running_mean"), call.raw(2, "running_var")
+    variance_ = call.raw(2, "running_var")
     affine = _affine(theory, call.raw(3, "weight"), call.raw(4, "bias"), channels)
     eps = float(call.raw(7, "eps", 1e-5))
     if not call.raw(5, "training", False) and variance_ is not None:

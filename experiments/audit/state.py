@@ -1,7 +1,7 @@
 """What theory knows of a tensor before the weights are drawn: the network of squares carries it from layer to layer.
 
-A layer with independent, zero-mean weights maps expected squares to expected squares *linearly*: it is the layer itself,
-with the weights' variance in place of each weight, so borders, strides, groups and dilation are right by construction.
+A layer with independent, zero-mean weights maps expected squares to expected squares *linearly*: it is the layer
+itself, with the weights' variance in place of each weight, so borders, strides, groups and dilation are right.
 And what it does to expected squares of gradients is that map's transpose. So theory is a second network, run beside the
 first, whose own backward pass predicts the first one's gradients.
 """
@@ -24,7 +24,8 @@ INPUTS, NEAR, FAR, APART = range(4)
 class State:
     """``second`` and ``mean``: the expected square and value of each entry (``mean`` None is zero everywhere).
 
-    ``cosines`` of four angles, by the names above. ``symmetric``: the law is symmetric about zero. ``known``: no weight has acted yet, ``mean`` is the value itself. ``approximate`` says why
+    ``cosines`` of four angles, by the names above. ``symmetric``: the law is symmetric about zero. ``known``: no weight
+    has acted yet, ``mean`` is the value itself. ``approximate`` says why
     ``second`` is not exact; ``measured`` that it was restarted from measured numbers.
     """
 

@@ -1,4 +1,4 @@
-"""Layers as a practitioner names them, out of the operations that were recorded, with what was measured and predicted."""
+"""Layers as a practitioner names them, out of the recorded operations, with what was measured and predicted."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import torch
 from torch import Tensor, nn
 
 from experiments.audit import audit
@@ -35,7 +34,7 @@ def digits(images: int = IMAGES) -> Tensor:
 
 
 def vgg_b(width: int = 64, classes: int = 1000, deviation: float | None = None) -> nn.Module:
-    """Model B of He et al. 2015, section 2.2: ten convolutions in five pairs; ``width`` filters in the first (64 there).
+    """Model B of He et al. 2015, section 2.2: ten convolutions in pairs; ``width`` filters in the first (64 there).
 
     Kaiming's weights, or those of ``deviation`` everywhere. One linear layer stands for the three at the end.
     """

@@ -228,11 +228,12 @@ class Recorder(TorchFunctionMode):
             if whole:
                 self._whole -= 1
                 if not self._whole:
-                    names = ("variance_epsilon", "eps")
-                    given = {"eps": getattr(module, n) for n in names if hasattr(module, n)}
+                    epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
                     with _unwatched():
                         arguments = (*args, *module.parameters())
-                        self._record(whole, lambda *_, **__: out, arguments, {**kwargs, **given})
+                        self._record(
+                            whole, lambda *_, **__: out, arguments, {**kwargs, "eps": epsilon}
+                        )
             self._path.pop()
 
         return hook
