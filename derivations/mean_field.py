@@ -4,7 +4,7 @@ Each activation is a SymPy expression in z; its derivative is SymPy's. ``moments
 density, ``similarity`` gives the mean product of two correlated ones by Hermite coefficients (Mehler's formula).
 These are *mean-field* values: that a preactivation is Gaussian is exact for Gaussian weights given the layer's input,
 and that all units share one variance is an approximation at finite width. :func:`expectation` states the same mean
-unevaluated ``GaussianMean``, for the numeric road.
+as an unevaluated ``GaussianMean``, for the numeric road.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ ACTIVATIONS: dict[str, sp.Expr] = {
 }
 NODES, WEIGHTS = special.roots_legendre(96)
 END = 9.0  # standard deviations; what lies beyond is less than a rounding error
-KINKS: dict[str, tuple[float, ...]] = {"relu6": (0.0, 6.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (-3.0, 3.0)}
+KINKS: dict[str, tuple[float, ...]] = {
+    "relu6": (0.0, 6.0),
+    "hardtanh": (-1.0, 1.0),
+    "hardsigmoid": (-3.0, 3.0),
+}
 KINKS |= {"hardswish": (-3.0, 3.0), "tanh": (0.0,)}  # the others' is at 0, if they have one
 TERMS = 48  # of Mehler's series
 
@@ -68,9 +72,7 @@ def _functions(name: str) -> tuple[Any, Any]:
     """The activation and its derivative, as numpy functions of z and the slope."""
     f = ACTIVATIONS[name]
     derivative = sp.Piecewise((1, z > 0), (slope, True)) if name == "leaky_relu" else f.diff(z)
-    return tuple(
-        vectorised((z, slope), e.subs(sp.Derivative(sp.sign(z), z), 0)) for e in (f, derivative)
-    )
+    return vectorised((z, slope), f), vectorised((z, slope), derivative)
 
 
 def evaluated(name: str, at: Array, negative_slope: float, derivative: bool = False) -> Array:

@@ -80,8 +80,10 @@ def moments(measured: Measured) -> dict[str, tuple[float, float]]:
             continue
         found[node.weight] = law.variance, 0.0
         bias = f"{node.weight.removesuffix('weight')}bias"
-        if law.row == "init/conv_default" and measured.parameters.get(bias, (0.0, 0.0))[0] and _near(
-            bias, law.variance, measured
+        if (
+            law.row == "init/conv_default"
+            and measured.parameters.get(bias, (0.0, 0.0))[0]
+            and _near(bias, law.variance, measured)
         ):  # the default's biases have the law of its weights
             found[bias] = law.variance, 0.0
     return found

@@ -100,6 +100,11 @@ def shown(found: Audited, everything: bool = False) -> list[Layer]:
     return [weighted[round(i * step)] for i in range(ROWS)]
 
 
+def short(name: str, width: int = 26) -> str:
+    """The end of a long name, which tells layers apart."""
+    return name if len(name) <= width else f"…{name[1 - width :]}"
+
+
 def _grave(found: Audited) -> set[str]:
     """The names of the layers that a grave finding is about."""
     return {name for f in found.findings if f.grave for name in f.layers}
@@ -115,7 +120,7 @@ def _gain(x: Layer) -> str:
 def table(found: Audited, everything: bool = False, narrow: bool = False) -> Table:
     """The layers: measured, with the standard error over draws, and predicted (= exactly, ≈ by mean field)."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    made.add_column("layer", overflow="fold")
+    made.add_column("layer", no_wrap=True)
     names = ["gain/needs", "ratio", "signal", "gradient", "cosine"] + ([] if narrow else ["dead"])
     for name in names:
         made.add_column(name, justify="right", no_wrap=True)
@@ -130,7 +135,7 @@ def table(found: Audited, everything: bool = False, narrow: bool = False) -> Tab
             f"{x.dead:.0%}" if math.isfinite(x.dead) else "",
         ]
         made.add_row(
-            Text(x.name, style="bold red" if x.name in grave else ""), *cells[: len(names)]
+            Text(short(x.name), style="bold red" if x.name in grave else ""), *cells[: len(names)]
         )
     return made
 
@@ -139,7 +144,7 @@ def beside(found: Audited, everything: bool = False, narrow: bool = False) -> Ta
     """Before and after ``initialise_``, side by side; without predictions, if there is no room."""
     assert found.after is not None  # noqa: S101 - for the type checker
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    made.add_column("layer", overflow="fold")
+    made.add_column("layer", no_wrap=True)
     for name in ("gain", "after", "signal", "after", "gradient", "after"):
         made.add_column(
             name, justify="right", no_wrap=True, style="green" if name == "after" else ""
@@ -153,7 +158,7 @@ def beside(found: Audited, everything: bool = False, narrow: bool = False) -> Ta
         else:
             values += [pair(z.forward, 0, z.forward_predicted, z.how) for z in (x, y)]
             values += [pair(z.backward, 0, z.backward_predicted, z.how_back) for z in (x, y)]
-        made.add_row(Text(x.name, style="bold red" if x.name in grave else ""), *values)
+        made.add_row(Text(short(x.name), style="bold red" if x.name in grave else ""), *values)
     return made
 
 

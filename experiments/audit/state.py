@@ -44,7 +44,7 @@ class State:
     @property
     def size(self) -> float:
         """The mean of the expected squares over all entries."""
-        return float(self.second.detach().double().mean()) if self.second.numel() else 0.0
+        return float(self.second.detach().mean(dtype=torch.float64)) if self.second.numel() else 0.0
 
     @property
     def mean_square(self) -> float:
@@ -121,7 +121,7 @@ def known(value: Tensor) -> State:
 
 def cosine_between(x: Tensor) -> float:
     """The mean cosine of the angle between two different rows of ``x``; 1 for a single row."""
-    rows = x.double()
+    rows = x.double() if x.numel() < 2**20 else x.float()  # copies of large ones take their time
     if len(rows) < 2:
         return 1.0
     norms = rows.norm(dim=1, keepdim=True)
