@@ -66,6 +66,7 @@ experiments: $(INSTALLED) ## Run the experiments that changed since their last r
 
 site-check: site ## Look at every page of the site in Chromium, light and dark, desk and phone (some minutes)
 	@$(PY) -m docs.check
+	@$(PY) -m docs.page_speed
 
 pdf: site ## Print the whole site into one file, for reading offline
 	@$(PY) -m docs.pdf
@@ -77,8 +78,8 @@ serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machi
 lab: $(INSTALLED) ## Open JupyterLab, for this machine only, behind a token (as root: ARGS=--allow-root)
 	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(ARGS)
 
-bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs
-	@$(PY) -m benchmarks
+bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs (some minutes)
+	@$(PY) -m benchmarks --out docs/counts/benchmarks.json $(ARGS)
 	@$(PY) -m benchmarks.sizing
 
 lint: $(INSTALLED) ## Check format, style and types

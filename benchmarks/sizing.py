@@ -10,9 +10,9 @@ import json
 import platform
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from benchmarks.races import processor
 from derivations.rows import ROOT
 from experiments.cells import Cell, code
 from experiments.depth import _finite_width_sweep as finite_width
@@ -66,14 +66,6 @@ def cell_of(law: str, width: int, depth: int, networks: int) -> Cell:
     axes: dict[str, int | str] = {"law": law, "width": width, "depth": depth}
     expected = tuple(finite_width.expected(axes).items())
     return Cell("depth/finite_width", tuple(axes.items()), networks, networks, 0, expected)
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text("utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

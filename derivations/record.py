@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
 import json
 import os
 import platform
@@ -23,6 +21,7 @@ from derivations.latex import PaperPrinter, equation
 from derivations.notation import PAPERS, read_paper
 from derivations.proof import Checked, Derivation, Given, Prediction, verify
 from derivations.rows import ROOT, ROWS
+from derivations.sources import place_of, shown, source_file, source_of, sources_of
 from derivations.spoken import spoken
 
 RESULTS = ROOT / "results" / "derivations"
@@ -40,21 +39,12 @@ STEP |= {"why": str, "detail": str}
 STEP |= {"seconds": float, "points": int, "digits": int, "code": str, "line": int}
 
 
-def source_of(derivation: Derivation) -> Path:
-    """The file that defines a derivation; a module that only imports it (a test, say) does not count."""
-    own = sys.modules.get("derivations." + derivation.row.replace("/", "."))
-    for module in (own, *list(sys.modules.values())):
-        if getattr(module, "DERIVATION", None) is derivation and getattr(module, "__file__", None):
-            return Path(str(inspect.getfile(module)))  # type: ignore[arg-type]
-    raise LookupError(f"no module defines the derivation {derivation.row!r}")
-
-
 def content_key(derivation: Derivation) -> str:
     """A hash of all that the outcome depends on."""
     engine = sorted(Path(__file__).parent.glob("*.py"))
     notes = [PAPERS / f"{key}.md" for key in derivation.papers]
     digest = hashlib.sha256(f"{sympy.__version__} {mpmath.__version__} {sys.version}".encode())
-    for path in (source_of(derivation), *engine, *notes):
+    for path in (*sources_of(derivation), *engine, *notes):
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -75,11 +65,6 @@ def record(
     if kept:
         write_record(path, made)
     return made
-
-
-def source_file(row: str) -> Path:
-    """Where the derivation of ``row`` is written; a path of a file is its own place."""
-    return Path(row) if row.endswith(".py") else ROOT / "derivations" / f"{row}.py"
 
 
 def verify_row(job: tuple[str, int, int, bool]) -> Record:
@@ -152,8 +137,7 @@ def _unloadable(row: str, error: str) -> Record:
 
 def _record(derivation: Derivation, checked: list[Checked], key: str) -> Record:
     outcome = {c.step.label: c for c in checked}
-    source = source_of(derivation)
-    text = source.read_text(encoding="utf-8")
+    source, *others = sources_of(derivation)
     lines: list[Record] = []
     for line in derivation.lines:
         if isinstance(line, Given):
@@ -161,7 +145,7 @@ def _record(derivation: Derivation, checked: list[Checked], key: str) -> Record:
             lines.append({"kind": "given", **shared, "status": "assumed"})
         else:
             number = sum(one["kind"] == "step" for one in lines) + 1
-            place = _place(text, line.label)
+            place = place_of(source, others, line.label)
             lines.append(
                 {
                     "kind": "step",
@@ -185,7 +169,7 @@ def _record(derivation: Derivation, checked: list[Checked], key: str) -> Record:
             "mpmath": mpmath.__version__,
         },
         "counts": {status: counts[status] for status in STATUSES},
-        "file": source.relative_to(ROOT).as_posix() if source.is_relative_to(ROOT) else str(source),
+        "file": shown(source),
         "lines": lines,
         "predictions": [_prediction(derivation, p) for p in derivation.predictions],
         "symbols": _symbols(derivation),
@@ -213,21 +197,6 @@ def _step(derivation: Derivation, checked: Checked) -> Record:
         "digits": checked.digits,
         "error": checked.error,
     }
-
-
-def _place(text: str, label: str) -> Record:
-    """Where in the source a step is written: the call whose first argument, or ``label``, is its label."""
-    wanted = {label, label.split("/")[0]}
-    for node in ast.walk(ast.parse(text)):
-        if not (isinstance(node, ast.Call) and node.args):
-            continue
-        if ast.unparse(node.func) in ("Given", "Prediction"):  # may have a step's name
-            continue
-        first = node.args[0]
-        if isinstance(first, ast.Constant) and first.value in wanted:
-            code = ast.get_source_segment(text, node) or ""
-            return {"line": node.lineno, "end_line": node.end_lineno, "code": code}
-    return {"line": 1, "end_line": 1, "code": ""}
 
 
 def _prediction(derivation: Derivation, prediction: Prediction) -> Record:

@@ -40,7 +40,8 @@ def find_row(name: str) -> str:
         return name
     shown = name if len(name) <= 60 else f"{name[:60]}…"
     near = get_close_matches(shown, ROWS, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(ROWS)}"
+    listed = f"there are {len(ROWS)}, and `python -m derivations --list` names them"
+    hint = f"did you mean {' or '.join(near)}?" if near else listed
     raise UnknownRow(f"unknown row {shown!r}; {hint}")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as benchmarks
 from derivations.rows import ROOT, ROWS
 from docs.summary import slowest, summary
 from experiments.fingerprint import deciding, fingerprint
@@ -160,36 +159,3 @@ def test_the_summary_is_a_command() -> None:
     assert done.returncode in (0, 1)
     assert "Experiments:" in done.stdout
     assert done.stderr == ""
-
-
-def test_benchmarks_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks, "LEAST", 0)
-    calls: list[str] = []
-    race = benchmarks.Race("", "", lambda: calls.append("ours"), lambda: calls.append("theirs"))
-    benchmarks.run(race, rounds=3)
-    assert calls[4:] == ["ours", "theirs"] * 3  # after two calls of each to see how long they take
-
-
-def test_benchmarks_write_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "new" / "benchmarks.json"
-    monkeypatch.setattr(benchmarks, "LEAST", 0)
-    monkeypatch.setattr(benchmarks, "verification", lambda: {"init/kaiming": 1.0})
-    options = ["--rounds", "2", "--examples", "10", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
-    benchmarks.main()
-    numbers = json.loads(out.read_text(encoding="utf-8"))
-    names = [(race["name"], race["peer"]) for race in numbers["races"]]
-    assert len(set(names)) == len(names) > 7
-    for race in numbers["races"]:
-        assert race["peer"]
-        assert race["low"] <= race["ratio"] <= race["high"]
-
-
-def test_benchmarks_refuse_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--rounds", "1"])
-    with pytest.raises(SystemExit) as stop:
-        benchmarks.main()
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1

@@ -22,8 +22,9 @@ from derivations.proof import (
     induction,
     verify,
 )
-from derivations.record import is_record, record, source_file, source_of, verify_row
+from derivations.record import is_record, record, verify_row
 from derivations.solve import Root
+from derivations.sources import source_file, source_of
 
 x, y = sp.symbols("x y", real=True)
 p, v = sp.symbols("p v", positive=True)

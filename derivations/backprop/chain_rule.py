@@ -12,6 +12,7 @@ from derivations.proof import Derivation, Given, Prediction, Step, induction
 batch, fan_in, fan_out, units = symbols("parr2018", "batch fan_in fan_out units")
 output, target, weight, bias = symbols("parr2018", "output target weight bias")
 activation, preactivation, cotangent = symbols("parr2018", "activation preactivation cotangent")
+(weight_above,) = symbols("parr2018", "weight_above")
 epsilon, weight_var = symbols("parr2018", "epsilon weight_var")
 (gradient_second_moment,) = symbols("parr2018", "gradient_second_moment")
 outs, variances = by_layer("he2015", "fan_out weight_var")
@@ -82,6 +83,20 @@ DERIVATION = Derivation(
             2 * (weight * activation + bias - target) * activation,
             why="below an active unit the last factor is what the weight multiplies",
             ref="parr2018:§6",
+        ),
+        Step(
+            "two_layers",
+            Derivative((weight_above * (weight * activation + bias) - target) ** 2, weight),
+            2 * (weight_above * (weight * activation + bias) - target) * weight_above * activation,
+            why="one path through two layers: a factor for the loss, one for the layer above, one for our own",
+            ref="parr2018:§4.5.1",
+        ),
+        Step(
+            "two_paths",
+            Derivative(weight * (weight * activation + bias), weight),
+            (weight * activation + bias) + weight * activation,
+            why="a weight that two layers share has two paths to the output: their products add",
+            ref="parr2018:§4.5.2",
         ),
         Given(
             "sign_symmetry",

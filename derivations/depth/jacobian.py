@@ -19,7 +19,11 @@ n, L, p, t, v, a, b = units, depth, share, turn, variance, fourth, square
 
 i, j = sp.symbols("i j", integer=True, positive=True)
 w, x, m, q, c = (sp.IndexedBase(name) for name in ("w", "x", "m", "q", "c"))
+grown, shrunk, orthogonal_grown = (
+    sp.Function(name, positive=True) for name in ("grown", "shrunk", "orthogonal_grown")
+)
 SIZES = ((units, (1, 2, 3)),)
+NO_FACTORS = "a product of no factors does not look at them"
 
 sum_of_squares, squared_sum = Sum(x[j] ** 2, (j, 1, n)), Sum(x[j], (j, 1, n)) ** 2
 form = Sum(w[j] ** 2 * x[j], (j, 1, n))  # what a row of weights makes of squared singular values x
@@ -42,20 +46,6 @@ exponent = (log(2 / n) + psi(directions / 2)) / 2
 def quarter_circle(power: int) -> sp.Expr:
     """The mean of s**power under the density √(4 - s²) / π on (0, 2), with s = 2 sin t."""
     return Integral((2 * sin(t)) ** power * (2 * cos(t)) ** 2 / pi, (t, 0, pi / 2))
-
-
-def product(name: str, factor: sp.Expr, terms: int, why: str) -> tuple[Step, Step]:
-    """What a factor a layer, of so many ``terms``, makes of the mean called ``name``."""
-    function = sp.Function(name, positive=True)
-    return induction(
-        name,
-        recurrence=sp.Eq(function(layer), factor * function(layer - 1)),
-        closed=function(0) * Product(factor, (layer, 1, L)),
-        index=L,
-        start=0,
-        same_base=(("lost term", terms, "a product of no factors does not look at them"),),
-        why=why,
-    )
 
 
 DERIVATION = Derivation(
@@ -162,8 +152,24 @@ DERIVATION = Derivation(
             decay * (b - a),
             why="another one only shrinks: the second eigenvalue",
         ),
-        *product("grown", growth, 4, "so the first is a product over the layers"),
-        *product("shrunk", decay, 2, "and so is the second"),
+        *induction(
+            "grown",
+            recurrence=sp.Eq(grown(layer), growth * grown(layer - 1)),
+            closed=grown(0) * Product(growth, (layer, 1, L)),
+            index=L,
+            start=0,
+            same_base=(("lost term", 4, NO_FACTORS),),
+            why="so the first is a product over the layers",
+        ),
+        *induction(
+            "shrunk",
+            recurrence=sp.Eq(shrunk(layer), decay * shrunk(layer - 1)),
+            closed=shrunk(0) * Product(decay, (layer, 1, L)),
+            index=L,
+            start=0,
+            same_base=(("lost term", 2, NO_FACTORS),),
+            why="and so is the second",
+        ),
         Step(
             "spread",
             (
@@ -213,7 +219,17 @@ DERIVATION = Derivation(
             orthogonal_growth * (2 * a + b),
             why="so $2a + b$ grows again, and $b - a$ stays",
         ),
-        *product("orthogonal_grown", orthogonal_growth, 6, "a product over the layers"),
+        *induction(
+            "orthogonal_grown",
+            recurrence=sp.Eq(
+                orthogonal_grown(layer), orthogonal_growth * orthogonal_grown(layer - 1)
+            ),
+            closed=orthogonal_grown(0) * Product(orthogonal_growth, (layer, 1, L)),
+            index=L,
+            start=0,
+            same_base=(("lost term", 6, NO_FACTORS),),
+            why="a product over the layers",
+        ),
         Step(
             "orthogonal_spread",
             ((2 * n + n**2) * Product(orthogonal_growth, (layer, 1, L)) - (n**2 - n)) / (3 * n),
