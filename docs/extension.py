@@ -17,6 +17,7 @@ from mkdocs.exceptions import PluginError
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
 from docs import (
+    audit,
     commands,
     doubt,
     explorer,
@@ -257,6 +258,7 @@ def _notation(_: str, up: str) -> str:
 
 
 RULES: dict[str, Callable[[str, str], str]] = {
+    "audit": audit.report,
     "claim": _claim,
     "code": _code,
     "derivation": _derivation,

@@ -17,7 +17,7 @@ from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import explorer, extension, katex, sources, symbols, template
+from docs import audit, explorer, extension, katex, sources, symbols, template
 from docs.records import Missing
 
 SHOWN = {".svg", ".csv"}
@@ -41,6 +41,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(file)
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
+    for name, data in audit.files().items():
+        files.append(File.generated(config, name, content=data))
     with suppress(Missing):  # then the pages say so
         files.append(File.generated(config, explorer.FORMULAS, content=explorer.script()))
     for row in ROWS:
