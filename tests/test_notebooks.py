@@ -42,7 +42,8 @@ def kernel() -> Iterator[Any]:
 
     client = NotebookClient(
         new_notebook(),
-        timeout=120,
+        timeout=300,
+        startup_timeout=300,
         resources={"metadata": {"path": str(ROOT)}},
         config=Config({"KernelManager": {"transport": "ipc"}}),
     )
