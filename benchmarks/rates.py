@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from derivations.options import parse
 from derivations.record import write_record
 from derivations.rows import ROOT
 from experiments.depth import _training_runs as runs
@@ -79,9 +80,7 @@ def search(rule: str, depth: int, networks: int, settings: Settings) -> dict[str
 
 def main() -> int:
     """Print each search, and put all on record."""
-    import tyro
-
-    options = tyro.cli(Options, prog="python -m benchmarks.rates")
+    options = parse(Options, None, "python -m benchmarks.rates")
     plans = [
         (rule, depth, options.settings(biases=biases))
         for biases in (True, False)
