@@ -7,10 +7,11 @@ PY = .venv/bin/python
 INSTALLED = .venv/installed
 SITE = $(if $(OFFLINE),site-offline,site)
 BUILT = $(SITE)/.built
+FIRST = /lab/tree/notebooks/init/kaiming.ipynb
 SOURCES = derivations docs experiments impl papers results
 SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
-.PHONY: all test verify doubt fuzz kill mutants experiments site site-check pdf serve lab bench lint format check row clean distclean help
+.PHONY: all test verify doubt fuzz kill mutants experiments site site-check pdf serve lab notebooks bench lint format check row clean distclean help
 .PHONY: _site _pytest _summary _wrong_steps
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -66,6 +67,7 @@ experiments: $(INSTALLED) ## Run the experiments that changed since their last r
 
 site-check: site ## Look at every page of the site in Chromium, light and dark, desk and phone (some minutes)
 	@$(PY) -m docs.check
+	@$(PY) -m docs.page_speed
 
 pdf: site ## Print the whole site into one file, for reading offline
 	@$(PY) -m docs.pdf
@@ -74,8 +76,13 @@ serve: site ## Show the site at http://127.0.0.1:8000 (PORT=8001), to this machi
 	@echo "http://127.0.0.1:$(PORT), until Ctrl-C"
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory site
 
-lab: $(INSTALLED) ## Open JupyterLab, for this machine only, behind a token (as root: ARGS=--allow-root)
-	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(ARGS)
+lab: $(INSTALLED) ## Open every row as a notebook, for this machine only, behind a token (as root: ARGS=--allow-root)
+	@$(PY) -m docs.notebooks
+	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --LabApp.default_url=$(FIRST) --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS)
+
+notebooks: $(INSTALLED) ## Run every row's notebook, each in a kernel of its own (some minutes)
+	@$(PY) -m docs.notebooks --to .cache/notebooks
+	@$(PY) -m docs.literate run .cache/notebooks/*/*.ipynb
 
 bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs (some minutes)
 	@$(PY) -m benchmarks --out docs/counts/benchmarks.json $(ARGS)

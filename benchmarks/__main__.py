@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks import memory, networks, picture, stacks
+from benchmarks import kernels, memory, networks, picture, stacks
 from benchmarks.races import Race, Result, machine, run
 from derivations import load
+from derivations.options import parse
 from derivations.proof import verify
 from derivations.rows import ROOT, ROWS
 
@@ -52,9 +52,11 @@ LEFT_OUT = {
 }
 
 
-def groups(examples: int) -> dict[str, Callable[[], list[Race]]]:
+def groups(examples: int) -> dict[str, Callable[[], Iterable[Race]]]:
     """The races, by what they are about. Each group is made when its turn comes, and dropped after it."""
     return {
+        "Matrix products": lambda: kernels.products(examples),
+        "The lesson's network": lambda: kernels.backwards(examples),
         "Networks": lambda: networks.races(examples),
         "Deep stacks": stacks.races,
         "Deep stacks, our own at another size": stacks.growth,
@@ -136,7 +138,7 @@ def measure(options: Options) -> dict[str, Any]:
 
 def main() -> None:
     """Time, print, and write the numbers."""
-    options = tyro.cli(Options, prog="python -m benchmarks", description=__doc__)
+    options = parse(Options, None, "python -m benchmarks")
     rounds, examples = options.rounds, options.examples
     if (rounds is not None and rounds < 2) or (examples is not None and examples < 1):
         print("error: rounds must be at least 2, and examples at least 1", file=sys.stderr)

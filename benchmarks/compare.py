@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import mannwhitneyu
 
+from derivations.options import parse
 from experiments.statistics import FALSE_ALARM, holm
 
 Race = tuple[str, str, str]  # group, name and peer
@@ -100,7 +101,7 @@ def show(changes: list[Change]) -> None:
 
 def main() -> int:
     """Compare, print; 1 if something became slower, 2 for a file that is not ours."""
-    options = tyro.cli(Options, prog="python -m benchmarks.compare", description=__doc__)
+    options = parse(Options, None, "python -m benchmarks.compare")
     try:
         changes = compare(read(options.old), read(options.new), options.least)
     except Unreadable as error:

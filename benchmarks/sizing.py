@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.races import processor
+from derivations.options import parse
 from derivations.rows import ROOT
 from experiments.cells import Cell, code
 from experiments.depth import _finite_width_sweep as finite_width
@@ -20,6 +21,7 @@ from experiments.jobs import work
 
 RECORD = ROOT / "docs" / "counts" / "sizing.json"
 ROUNDS = 5
+
 SIZES = {  # (law, width): depth and networks of what is timed
     ("law", 64): (100, 8192),
     ("law", 512): (100, 8192),
@@ -30,8 +32,14 @@ SIZES = {  # (law, width): depth and networks of what is timed
 }
 
 
+@dataclass(frozen=True)
+class Options:
+    """Time a layer of a network, by its law and with real weights, and put on record what a sweep costs."""
+
+
 def main() -> None:
     """Measure, print, and put on record."""
+    parse(Options, None, "python -m benchmarks.sizing")
     found = [measure(law, width, *size) for (law, width), size in SIZES.items()]
     for each in found:
         print(

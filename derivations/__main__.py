@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TextIO
 import tyro
 
 from derivations import load
+from derivations.options import parse
 from derivations.rows import ROWS, UnknownRow, find
 
 MOST_POINTS = 1000
@@ -52,7 +53,7 @@ class Options:
 
 def main() -> int:
     """The command line. Returns 0 if every step holds, 1 if one fails, 2 for unusable arguments."""
-    options = tyro.cli(Options, prog="python -m derivations")
+    options = parse(Options, None, "python -m derivations")
     if options.list:
         print("\n".join(ROWS))
         return 0

@@ -21,6 +21,7 @@ import tyro
 
 from derivations import load, numeric
 from derivations.algebra import difference, sides
+from derivations.options import parse
 from derivations.points import OneSided, compare
 from derivations.proof import Step, cases
 from derivations.record import content_key, read_record, write_record
@@ -124,7 +125,7 @@ class Options:
 
 def main() -> int:
     """Returns 0 if every mutant is rejected or declared the same, 1 if one survives, 2 for an unknown row."""
-    options = tyro.cli(Options, prog="python -m derivations.mutants")
+    options = parse(Options, None, "python -m derivations.mutants")
     try:
         rows = [find(name) for name in options.rows] or list(ROWS)
     except UnknownRow as error:

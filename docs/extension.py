@@ -16,8 +16,22 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, performance, sizing
-from docs.records import Missing, badge, indent, proof, settings, verdict, words
+from docs import (
+    audit,
+    commands,
+    doubt,
+    explorer,
+    front,
+    graph,
+    maps,
+    performance,
+    printed,
+    rates,
+    sizing,
+    sources,
+    trials,
+)
+from docs.records import Missing, badge, flush, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
 DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
@@ -40,7 +54,7 @@ def expand(markdown: str, page: str) -> str:
         except Missing as error:
             return f'!!! danger "Not verified or not measured"\n    This part needs {error}.'
 
-    return DIRECTIVE.sub(replaced, markdown)
+    return DIRECTIVE.sub(replaced, printed.fill(markdown, page))
 
 
 def reference(ref: str, up: str) -> str:
@@ -48,8 +62,14 @@ def reference(ref: str, up: str) -> str:
     key, _, place = ref.partition(":")
     if not place:
         return "ours"
-    shown = place if place.startswith("§") else f"eq. {place}"
-    return f"[{key}, {shown}]({up}papers/{key}.md)"
+    return f"[{key}, {shown(place)}]({up}papers/{key}.md)"
+
+
+def shown(place: str) -> str:
+    """A place in a paper: a section, its abstract, or else an equation."""
+    if place.startswith("§"):
+        return place if place[1:2].isdigit() else place[1:]
+    return f"eq. {place}"
 
 
 def _claim(row: str, up: str) -> str:
@@ -74,20 +94,25 @@ def _derivation(row: str, up: str) -> str:
                 f"**Assumption: {words(line['label'])}** {badge('assumed')} ({source}). {line['statement']}"
             )
             continue
-        parts.append(
+        said = [
             f'<span id="step-{anchor}"></span>**{line["number"]}. [{words(line["label"])}](#step-{anchor})** '
             f"{badge(line['status'])} ({source}): {line['why']}."
-            + (f"\n\n$$\n{line['linked']}\n$$" if line["linked"] else "")
-        )
+        ]
+        if line["linked"]:
+            said.append(f"$$\n{line['linked']}\n$$")
         if line["error"]:
-            parts.append("!!! danger\n" + indent(f"```text\n{line['error']}\n```"))
-        place = f"{line['file']}:{line['line']}" if "file" in line else found["file"]
-        note = f"{line['points']} points, {line['digits']} digits; {place}"
-        parts.append(
-            f'??? note "In words, and as the machine checks it"\n{indent(line["spoken"])}\n\n{indent(note)}\n\n'
-            + indent(f"```python\n{line['code']}\n```")
-        )
+            said.append("!!! danger\n" + indent(f"```text\n{line['error']}\n```"))
+        parts += ['<div class="step" markdown>\n<div markdown>', *said, "</div>"]
+        parts += [_beside(line, found["file"]), "</div>"]
     return "\n\n".join(parts)
+
+
+def _beside(line: dict[str, Any], file: str) -> str:
+    """The code of a step, and the step in words: a fold, which a wide screen shows open beside the step."""
+    place = sources.link(line.get("file", file), line["line"])
+    note = f"{line['points']} points, {line['digits']} digits; {place}"
+    shown = f"```python\n{flush(line['code'])}\n```\n\n{note}\n\n{line['spoken']}"
+    return f'??? beside "The check, and in words"\n{indent(shown)}'
 
 
 def _code(argument: str, up: str) -> str:
@@ -96,7 +121,7 @@ def _code(argument: str, up: str) -> str:
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             source = ast.get_source_segment(text, node)
-            return f'```python title="{path}, line {node.lineno}"\n{source}\n```'
+            return f"```python\n{source}\n```\n\n<small>{sources.link(path, node.lineno)}</small>"
     raise PluginError(f"{path} defines no {name}")
 
 
@@ -163,8 +188,11 @@ def _table(argument: str, up: str) -> str:
     """A result table, of the columns that readers know, or else of all; with ``all``, only what pools the layers."""
     row, name, *only = argument.split()
     path = ROOT / "results" / "experiments" / row / name
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise Missing(f"`{path.relative_to(ROOT)}`: run `make experiments`") from None
     header = list(rows[0]) if rows else []
     known = {"statistic", "lesson"} & set(header)  # such tables have more columns than a page shows
     columns = [c for c in COLUMNS if c in header] if known else header
@@ -190,7 +218,28 @@ def _symbols(row: str, up: str) -> str:
         for s in proof(row)["symbols"]
     ]
     table = indent("\n".join(lines))
-    return f'??? note "The symbols, and how to say them"\n{table}'
+    return f'{_places(row, up)}\n\n??? note "The symbols, and how to say them"\n{table}'
+
+
+def _places(row: str, up: str) -> str:
+    """Which equations and sections of which papers the derivation refers to."""
+    places: dict[str, dict[str, None]] = {}
+    for line in proof(row)["lines"]:
+        key, _, place = line["ref"].partition(":")
+        if place:
+            places.setdefault(key, {})[place] = None
+    if not places:
+        return "No step of the derivation is the paper's own."
+    told = [f"[{key}]({up}papers/{key}.md), {_listed([*found])}" for key, found in places.items()]
+    return f"The derivation refers to {'; '.join(told)}."
+
+
+def _listed(places: list[str]) -> str:
+    """Sections, then equations: "§2.2, eq. 6, 7"."""
+    places = sorted(places, key=lambda place: [int(n) for n in re.findall(r"\d+", place)])
+    sections = [shown(place) for place in places if place.startswith("§")]
+    equations = [place for place in places if not place.startswith("§")]
+    return ", ".join([*sections, *(["eq. " + ", ".join(equations)] if equations else [])])
 
 
 def _notation(_: str, up: str) -> str:
@@ -209,6 +258,7 @@ def _notation(_: str, up: str) -> str:
 
 
 RULES: dict[str, Callable[[str, str], str]] = {
+    "audit": audit.report,
     "claim": _claim,
     "code": _code,
     "derivation": _derivation,
@@ -217,10 +267,14 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "picture": _picture,
     "symbols": _symbols,
     "table": _table,
+    **commands.RULES,
     **doubt.RULES,
+    **explorer.RULES,
     **front.RULES,
     **graph.RULES,
     **maps.RULES,
     **performance.RULES,
+    **rates.RULES,
     **sizing.RULES,
+    **trials.RULES,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -16,11 +17,12 @@ from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex, symbols
+from docs import audit, explorer, extension, katex, sources, symbols, template
+from docs.records import Missing
 
 SHOWN = {".svg", ".csv"}
 # A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
-PLACE = re.compile(r'(href|src)="page:([^"#]+)')
+PLACE = re.compile(r'(href|src)="page:([^"#?]+)')
 SEARCH = 'data-md-component="search" aria-label="Search"'
 WORKER = "assets/iframe-worker.js"
 OFFLINE = bool(os.environ.get("OFFLINE"))  # the site is to be read from files, without a server
@@ -32,11 +34,17 @@ def on_startup(command: str, dirty: bool) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add a page for each paper note, and the figures and tables of each experiment."""
+    """Add a page for each paper note, the figures and tables of each experiment, and the Explorer's formulas."""
     for key in paper_keys():
         files.append(File.generated(config, f"papers/{key}.md", content=paper_page(key)))
+    for file in sources.files(config):
+        files.append(file)
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
+    for name, data in audit.files().items():
+        files.append(File.generated(config, name, content=data))
+    with suppress(Missing):  # then the pages say so
+        files.append(File.generated(config, explorer.FORMULAS, content=explorer.script()))
     for row in ROWS:
         for folder, target in (("experiments", "results"), ("sweeps", "results/sweeps")):
             there = (ROOT / "results" / folder / row).glob("*")
@@ -74,14 +82,19 @@ def paper_page(key: str) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Expand the directives of a page."""
+    """Expand the directives of a page, if it has all that the page of a row must have."""
+    if page.file.src_uri.startswith(sources.PLACE):
+        return markdown  # code, as it is
+    template.check(markdown, page.file.src_uri)
     return extension.expand(markdown, page.file.src_uri)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Typeset the math of a page, let its symbols say what they mean, and resolve links in raw HTML."""
     name = page.file.src_uri
-    typeset = katex.typeset(symbols.mark(html, name), name)
+    if name.startswith(sources.PLACE):
+        return sources.named(html)
+    typeset = katex.typeset(symbols.mark(sources.named(html), name), name)
 
     def resolved(match: re.Match[str]) -> str:
         file = files.get_file_from_path(match[2])

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import tyro
+
+from derivations.options import parse
 from derivations.rows import ROOT
 from docs.check import browser_path, chromium, served
 
@@ -46,14 +51,23 @@ def write(site: Path, out: Path) -> int:
     return len(links)
 
 
-def main(site: Path = ROOT / "site") -> int:
+@dataclass(frozen=True)
+class Options:
+    """Print the whole built site into one file, for reading offline."""
+
+    site: Annotated[Path, tyro.conf.arg(metavar="DIR")] = ROOT / "site"
+    """The folder of the site."""
+
+
+def main() -> int:
     """0 if the file was written, 2 if there is nothing to print, or nothing to print it with."""
+    site = parse(Options, None, "python -m docs.pdf").site
     if not (site / "trust" / "index.html").exists() or browser_path() is None:
         print("error: a built site (make site) and Chromium are needed", file=sys.stderr)
         return 2
     out = site / "companion.pdf"
     count = write(site, out)
-    print(f"{out.relative_to(ROOT)}: {count} pages of the site, {out.stat().st_size / 1e6:.1f} MB")
+    print(f"{out}: {count} pages of the site, {out.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ def words(label: str) -> str:
 def indent(text: str) -> str:
     """Markdown that belongs to what stands before it."""
     return "\n".join(f"    {line}" if line else "" for line in text.splitlines())
+
+
+def flush(code: str) -> str:
+    """A piece of code, cut out of what it was indented in: its first line has lost its indentation already."""
+    first, newline, rest = code.partition("\n")
+    return first + newline + textwrap.dedent(rest)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -10,8 +10,12 @@ import importlib.util
 import keyword
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+import tyro
+
+from derivations.options import parse
 from derivations.rows import CHAPTERS, ROOT
 from docs.stubs import DERIVATION, EXPERIMENT, IMPL, PAGE, PAPER, TEST
 
@@ -81,14 +85,24 @@ def write(row: str, paper: str = "", root: Path = ROOT) -> list[str]:
     return list(files)
 
 
+@dataclass(frozen=True)
+class Options:
+    """Write a stub in every column of a new row; each fails until it is filled."""
+
+    row: tyro.conf.Positional[str] = ""
+    """The row, as chapter/idea, such as init/lsuv."""
+    paper: tyro.conf.Positional[str] = ""
+    """The key of its paper, such as mishkin2016, if that has no note yet."""
+
+
 def main(arguments: list[str]) -> int:
     """``python -m docs.row ROW [PAPER]``; the exit status."""
-    if not arguments or not arguments[0]:
+    options = parse(Options, arguments, "python -m docs.row")
+    if not options.row:
         print(f"usage: make row ROW={EXAMPLE} [PAPER=mishkin2016]", file=sys.stderr)
         return 2
     try:
-        row, paper = [*arguments, ""][:2]
-        names = write(row, paper)
+        names = write(options.row, options.paper)
     except Refused as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -190,6 +190,10 @@ python -m derivations «row»
 python experiments/«row».py --help
 ```
 
+<!-- small: «row» --networks 8 -->
+
+<!-- what-if: «row» --networks 16 | agrees | FILL IN: what if a setting were another? What then. -->
+
 ## Exercises
 
 FILL IN: a question.
@@ -202,6 +206,8 @@ FILL IN: a question.
 ## Differs from the paper here
 
 FILL IN: ours against the paper, with equation numbers; "Nowhere." if so.
+
+**Next:** FILL IN: [a page](FILL IN.md) to read after this one, and why.
 """
 
 TEST = '''"""«row»: peers as oracles, wrong steps refused, a mutated implementation caught."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from derivations.options import parse
 from derivations.record import is_record
 from derivations.rows import ROOT, ROWS
 from experiments.fingerprint import deciding, fingerprint
@@ -86,8 +88,14 @@ def slowest(proofs: dict[str, dict[str, Any]]) -> list[str]:
     return [f"Verification: {total:.0f} s of CPU time; the longest step, {name}, {seconds:.1f} s"]
 
 
+@dataclass(frozen=True)
+class Options:
+    """Say how much is proved, what agrees, and where the site is; 1 unless all is well."""
+
+
 def main() -> None:
     """Print the summary; exit with 1 unless all is well."""
+    parse(Options, None, "python -m docs.summary")
     lines, well = summary()
     console = Console(highlight=False, soft_wrap=True)
     console.rule()

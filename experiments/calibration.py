@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from derivations.options import parse
 from derivations.rows import ROOT
 from experiments.settings import at_least
 from experiments.statistics import FALSE_ALARM, POWER, p_value
@@ -163,11 +164,9 @@ def calibrate(options: Options, each: Callable[..., Any] = map) -> dict[str, Any
 
 def main() -> int:
     """Returns 0 if all promises are kept, and the common mistake is one; 1 if not."""
-    import tyro
-
     from derivations.record import write_record
 
-    options = tyro.cli(Options, prog="python -m experiments.calibration")
+    options = parse(Options, None, "python -m experiments.calibration")
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         found = calibrate(options, pool.map)

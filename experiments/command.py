@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 
+from derivations.options import reason
 from derivations.rows import ROOT, ROWS, Refusal, UnknownRow, find_row
 from experiments.results import RESULTS
 from experiments.settings import Unusable
@@ -91,20 +92,7 @@ def parse(kind: type[T], argv: Sequence[str] | None, program: str) -> T:
     except SystemExit as stop:
         if not stop.code:
             raise
-    fail(
-        Refusal(re.sub(r"^Error parsing (settings|Options): ", "", _message(complaint.getvalue())))
-    )
-
-
-def _message(complaint: str) -> str:
-    """tyro's message without the frame (or, where there are no box characters, rules) and the advice below it."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", complaint)  # without colours
-    lines = [line.strip("│ ") for line in plain.splitlines()[1:]]  # the first is a title
-    is_rule = [not line.strip("─-╭╮╰╯") for line in lines]
-    first = is_rule.index(False) if False in is_rule else 0
-    last = next((i for i in range(first, len(lines)) if is_rule[i]), len(lines))
-    found = lines[first:last]
-    return " ".join(found) or "the options cannot be read"
+    fail(Refusal(re.sub(r"^Error parsing (settings|Options): ", "", reason(complaint.getvalue()))))
 
 
 def guarded(work: Callable[[], int]) -> int:

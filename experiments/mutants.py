@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from derivations.options import parse
 from derivations.rows import ROOT, ROWS, UnknownRow, find_row
 
 COUNTS = ROOT / "docs" / "counts" / "experiments.json"
@@ -99,7 +100,7 @@ class Options:
 
 def main() -> int:
     """Returns 0 if every mutant is noticed or declared unseen, 1 if not, 2 for an unknown row."""
-    options = tyro.cli(Options, prog="python -m experiments.mutants")
+    options = parse(Options, None, "python -m experiments.mutants")
     try:
         rows = [find_row(name) for name in options.rows] or list(ROWS)
     except UnknownRow as error:

@@ -121,9 +121,3 @@ def one_thread_each() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-if __name__ == "__main__":
-    from experiments.own_stack_command import main
-
-    main()

@@ -21,6 +21,7 @@ import pandas as pd
 import tyro
 from matplotlib.figure import Figure
 
+from derivations.options import parse
 from derivations.record import write_record
 from derivations.rows import ROOT
 from experiments import law, stack
@@ -135,7 +136,7 @@ PICTURE = Picture(
 
 def main() -> int:
     """Returns 0 if the network's whole path is within the band both ways, 1 if not, 2 for unusable settings."""
-    return run(tyro.cli(Settings, prog="python -m experiments.ten_thousand"))
+    return run(parse(Settings, None, "python -m experiments.ten_thousand"))
 
 
 def run(settings: Settings) -> int:

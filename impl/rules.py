@@ -3,6 +3,9 @@
 A module declares in ``USES`` every torch function that it calls. Free from the start are creation,
 random numbers and indexing; an operation is earned when a row has rebuilt it, and free from then
 on. What is used before it is rebuilt is on loan, and listed as such.
+Kernels may use a compiler of what we write, which they declare in ``COMPILED_BY``: it turns our loops
+into machine code, and brings no operation of its own. What a kernel works on is memory that
+``numpy`` hands it, a view as any other.
 ``tests/test_rules_of_the_game.py`` runs every public function of every module inside :class:`only`,
 and holds the lists below against ``USES``.
 """
@@ -31,6 +34,7 @@ FORM = frozenset(
 # Creation (copies and conversions too), random numbers, indexing (views too): free where declared.
 FREE = frozenset(
     {f"torch.Tensor.{name}" for name in ("clone", "detach", "double", "new_zeros", "tolist")}
+    | {f"torch.Tensor.{name}" for name in ("contiguous", "new_empty", "numpy")}
     | {f"torch.Tensor.{name}" for name in ("normal_", "uniform_", "__getitem__", "__setitem__")}
     | {
         f"torch.Tensor.{name}"
@@ -38,6 +42,9 @@ FREE = frozenset(
     }
     | {"torch.Tensor.item", "torch.Tensor.__float__", "torch.empty_like", "torch.arange"}
 )
+
+# Python, and instructions that Python writes, to machine code; only for modules that declare it.
+COMPILERS = frozenset({"numba", "llvmlite", "halide"})
 
 # In the order of the rebuild: (module, its function in plain Python, what is earned by that).
 EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -49,9 +56,18 @@ EARNED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "tensors/frobenius",
         "frobenius_norm_gradient_loops",
-        ("torch.Tensor.div", "torch.Tensor.eq", "torch.Tensor.masked_fill"),
+        (
+            "torch.Tensor.div",
+            "torch.Tensor.eq",
+            "torch.Tensor.masked_fill",
+            "torch.Tensor.masked_fill_",
+        ),
     ),
-    ("init/relu", "leaky_relu_loops", ("torch.Tensor.clamp_min", "torch.Tensor.clamp_max")),
+    (
+        "init/relu",
+        "leaky_relu_loops",
+        ("torch.Tensor.clamp_min", "torch.Tensor.clamp_min_", "torch.Tensor.clamp_max"),
+    ),
     ("tensors/matmul", "matmul_loops", ("torch.Tensor.matmul",)),
     ("tensors/einsum", "einsum_loops", ("torch.functional.einsum",)),
     ("backprop/loss", "mse_loss_loops", ("torch.Tensor.sub",)),

@@ -13,13 +13,17 @@ import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Annotated
 
+import tyro
+
+from derivations.options import parse
 from derivations.rows import ROOT
 
 KILLS = 60
@@ -127,9 +131,17 @@ def campaign(
             assert process.exitcode == -signal.SIGKILL, process.exitcode
 
 
+@dataclass(frozen=True)
+class Options:
+    """Kill a sweep at random instants, and see it end as if it never had been; put the counts on record."""
+
+    kills: Annotated[int, tyro.conf.Positional] = KILLS
+    """How often."""
+
+
 def main() -> None:
     """Run the campaign and put its counts on record."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    kills = parse(Options, None, "python tests/kill_campaign.py").kills
     with tempfile.TemporaryDirectory() as folder:
         counts = campaign(kills, Path(folder), workers=(1, 1, 2))
     print(json.dumps(counts))

@@ -10,20 +10,50 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import compare, races
+from benchmarks import compare, kernels, races
+from impl.tensors.schedules import has_halide
 
 GROWTH = "Deep stacks, our own at another size"
 NETWORK = "there and back, 16 × 784 → 50 → 1"
 LOOP, MODULES = "torch.randn and a loop over layers", "torch.nn.Sequential with hooks"
 
 
-def everything() -> dict[str, list[races.Race]]:
-    return {name: make() for name, make in benchmarks.groups(16).items()}
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[races.Race]]:
+    """All races, of small matrices."""
+    monkeypatch.setattr(kernels, "SQUARES", (64, 600))
+    return {name: list(make()) for name, make in benchmarks.groups(16).items()}
 
 
-def test_who_races_whom() -> None:
-    found = everything()
+RUNGS = ["registers", "tiles", "vector instructions", *(["Halide"] if has_halide() else [])]
+
+
+def test_who_races_whom(found: dict[str, list[races.Race]]) -> None:
     pairs = {name: [(race.name, race.peer) for race in group] for name, group in found.items()}
+    small, large, threads = "64 × 64 @ 64 × 64", "600 × 600 @ 600 × 600", "torch.mm, 2 threads"
+    last = "product by vector instructions"
+    assert pairs["Matrix products"] == [
+        (f"product by reordered loops, {small}", "torch.mm"),
+        *((f"product by {rung}, {small}", "torch.mm") for rung in RUNGS),
+        (f"{last}, 2 threads, {small}", threads),
+        *((f"product by {rung}, {large}", "torch.mm") for rung in RUNGS),
+        (f"{last}, 2 threads, {large}", threads),
+        (f"{last}, 16 × 784 @ 784 × 50", "torch.mm"),
+        (f"{last}, 2 threads, 16 × 784 @ 784 × 50", threads),
+        (f"{last}, 5 × 784 @ 784 × 10", "torch.mm"),
+    ]
+    assert {race.threads for race in found["Matrix products"] if race.peer == threads} == {2}
+    assert {peer for _, peer in pairs["The lesson's network"]} == {
+        "torch.autograd, not the input's"
+    }
+    assert [name for name, _ in pairs["The lesson's network"]] == [
+        "back by autograd, all gradients, 16 × 784 → 50 → 1",
+        "back by hand, 16 × 784 → 50 → 1",
+        "back by hand, transposed, 16 × 784 → 50 → 1",
+        "there and back by hand, with the input's, 16 × 784 → 50 → 1",
+        "there and back, masks in place, transposed, 16 × 784 → 50 → 1",
+        "there and back in one pass, 16 × 784 → 50 → 1",
+    ]
     assert pairs["Networks"] == [
         ("Kaiming's weights, 512 × 512", "torch.nn.init.kaiming_normal_"),
         ("Frobenius norm, 5 × 5", "torch.linalg.matrix_norm"),
@@ -58,8 +88,8 @@ def test_who_races_whom() -> None:
     assert all(peer.startswith("torch.") for peer in peers - {"numpy.linalg.norm"})
 
 
-def test_both_sides_of_every_race_run() -> None:
-    for group in everything().values():
+def test_both_sides_of_every_race_run(found: dict[str, list[races.Race]]) -> None:
+    for group in found.values():
         for race in group:
             race.ours()
             if not race.peer.startswith("torch.compile"):  # which takes half a minute

@@ -21,7 +21,6 @@ from pathlib import Path
 import pandas as pd  # noqa: F401
 import pytest
 import torch  # noqa: F401
-import tyro
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rich.progress import track
@@ -271,12 +270,16 @@ def test_a_row_name_is_never_a_path(name: str) -> None:
         read_paper(name)
 
 
-def main(inputs: int = 100_000) -> None:
-    """Feed damaged inputs to everything that reads, and put the counts on record.
+@dataclass(frozen=True)
+class Options:
+    """Feed damaged inputs to everything that reads, and put the counts on record."""
 
-    Args:
-        inputs: How many, over all readers.
-    """
+    inputs: int = 100_000
+    """How many, over all readers."""
+
+
+def main(inputs: int) -> None:
+    """Feed this many to all readers."""
     if inputs < 100:
         sys.exit(f"error: --inputs must be at least 100, got {inputs}")
     before = {path: path.read_bytes() for path in (ROOT / "papers").glob("*.md")}
@@ -290,4 +293,4 @@ def main(inputs: int = 100_000) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python tests/test_fuzz.py")
+    main(parse(Options, None, "python tests/test_fuzz.py").inputs)

@@ -20,7 +20,7 @@ PYTHON = [path for path in PYTHON if "node_modules" not in path.parts]
 
 MAY_IMPORT = {  # besides the standard library and itself
     "derivations": {"mpmath", "numpy", "rich", "scipy", "symengine", "sympy", "tyro", "yaml"},
-    "impl": {"torch"},
+    "impl": {"torch", "halide", "llvmlite", "numba"},  # see impl/rules.py: which, and where
     "experiments": {
         *(
             "cycler",

@@ -20,7 +20,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = (
     *("all", "test", "verify", "experiments", "site", "serve", "lab", "bench", "lint", "format"),
     *("check", "row", "clean", "distclean", "help", "doubt", "fuzz", "kill", "mutants"),
-    *("site-check", "pdf"),
+    *("site-check", "pdf", "notebooks"),
 )
 
 

@@ -118,9 +118,8 @@ def test_no_gpu_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("error: device 'cuda' is not there")
 
 
-@pytest.mark.parametrize("program", [["experiments", "stack"], ["experiments.stack"]])
-def test_both_names_of_the_command(program: list[str]) -> None:
-    command = [sys.executable, "-m", *program, "--widths", "12", "11", "10", "--nets", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def test_the_command_itself() -> None:
+    command = [sys.executable, "-m", "experiments", "stack", "--widths", "12", "11", "10"]
+    done = subprocess.run([*command, "--nets", "2"], capture_output=True, text=True, check=True)
     assert "mean square, over networks" in done.stdout
     assert not done.stderr

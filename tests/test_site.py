@@ -28,7 +28,9 @@ HEADINGS = [
 ]
 PAGES = [
     "",
+    "explorer/",
     "guides/derivation/",
+    "guides/kernels/",
     "guides/lesson/",
     "guides/reading/",
     "literate/export/",
@@ -36,6 +38,7 @@ PAGES = [
     "trust/",
     "notation/",
     "running/",
+    "commands/",
     "papers/he2015/",
     *(f"{row}/" for row in ROWS),
 ]
@@ -104,6 +107,15 @@ def test_missing_results_are_red_and_name_the_command(
         assert f"run `{command}`" in text
 
 
+def test_a_table_that_is_missing_is_said_in_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extension, "ROOT", tmp_path)
+    shown = extension.expand("<!-- table: init/kaiming table.csv -->", "init/kaiming.md")
+    assert shown.startswith('!!! danger "Not verified or not measured"')
+    assert "results/experiments/init/kaiming/table.csv`: run `make experiments`" in shown
+
+
 def test_a_failing_derivation_and_a_disagreeing_experiment_are_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -156,9 +168,31 @@ def test_a_phone_needs_no_sideways_scrolling_and_reports_no_error(
         for page in PAGES:
             view.goto(address + page)
             assert view.evaluate("document.documentElement.scrollWidth") <= 360, page
-        some = ["", "init/kaiming/", "trust/"]
+        some = ["", "explorer/", "init/kaiming/", "trust/"]
         assert list(check.problems(browser, address, some, [(scheme, 360)])) == []
         assert list(check.without_script(browser, address, some)) == []
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_code_of_a_step_stands_beside_it_where_there_is_room(
+    address: str, script: bool
+) -> None:
+    if check.browser_path() is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    with check.chromium() as browser:
+        view = browser.new_context(
+            java_script_enabled=script, viewport={"width": 1280, "height": 800}
+        ).new_page()
+        view.goto(address + "init/kaiming/")
+        step = view.locator(".step").nth(2)
+        code, math = step.locator("pre"), step.locator("div.math")
+        assert code.is_visible()
+        assert code.bounding_box()["x"] > math.bounding_box()["x"] + math.bounding_box()["width"]
+        view.set_viewport_size({"width": 390, "height": 800})
+        assert not code.is_visible()
+        step.locator("summary").click()
+        assert code.is_visible()
+        assert code.bounding_box()["y"] > math.bounding_box()["y"]
 
 
 def test_no_page_is_too_large(site: Path) -> None:

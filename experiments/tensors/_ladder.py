@@ -16,13 +16,12 @@ import torch
 from torch import Tensor
 
 from experiments.stack import random_stream
-from impl.tensors import matmul
+from experiments.tensors import _roofline as roofline
+from impl.tensors import kernels, matmul, schedules, simd
 
 Product = Callable[[Tensor, Tensor], Tensor]
 SHORTEST = 2e-3  # seconds that are timed at once: as many calls as that takes
 LONGEST = 0.05  # seconds a call, beyond which a rung is left out at a shape
-LARGE = 512  # rows of the product that the limit of arithmetic is taken from
-COPIED = 2**22  # numbers that the limit of memory is taken from, 16 MB
 TRIES = 20  # of each in a round; the best counts
 PRINTED = {  # milliseconds at 5 × 784 by 784 × 10, on the lesson's machine
     "loops": 835.0,
@@ -43,6 +42,8 @@ class Rung:
     call: str
 
 
+HALIDE = [Rung("halide", lambda a, b: schedules.matmul_halide(a, b), "by a schedule")]
+HALIDE = HALIDE if schedules.has_halide() else []  # an extra
 RUNGS = (
     Rung("loops", lambda a, b: matmul.matmul_loops(a, b), "reads one number"),
     Rung("lists", lambda a, b: matmul.matmul_lists(a, b), "no tensors within the loops"),
@@ -51,6 +52,12 @@ RUNGS = (
     Rung("einsum", lambda a, b: matmul.matmul_einsum(a, b), "everything, at once"),
     Rung("torch.einsum", lambda a, b: torch.einsum("ik,kj->ij", a, b), "everything, compiled"),
     Rung("matmul", lambda a, b: matmul.matmul(a, b), "everything, compiled"),
+    Rung("naive", lambda a, b: kernels.matmul_naive(a, b), "our loops, compiled"),
+    Rung("reordered", lambda a, b: kernels.matmul_reordered(a, b), "along the rows"),
+    Rung("registers", lambda a, b: kernels.matmul_registers(a, b), "7 × 4 numbers held"),
+    Rung("tiles", lambda a, b: kernels.matmul_tiles(a, b), "blocks in the cache"),
+    Rung("simd", lambda a, b: simd.matmul_simd(a, b), "vectors in registers"),
+    *HALIDE,
 )
 COLUMNS = ["shape", "rung", "round", "seconds"]
 
@@ -96,17 +103,15 @@ def _seconds(product: Product, a: Tensor, b: Tensor, calls: int) -> float:
 def limits(rounds: int) -> dict[str, float]:
     """Roughly what one thread can do: multiplications a second, bytes a second, seconds for the smallest call.
 
-    From a large product, a large copy, and one number plus one; the best of ``rounds`` times ``TRIES``.
+    From a tile that stays in the registers, a large copy, and one number plus one; the best of ``rounds`` times
+    ``TRIES``.
     """
-    a, b = torch.randn(2, LARGE, LARGE)
-    source, target = torch.zeros(2, COPIED)
     one = torch.ones(1)
-    tries = range(rounds * TRIES)
-    copy = min(_seconds(lambda x, y: x.copy_(y), target, source, 1) for _ in tries)
+    tries = rounds * TRIES
     return {
-        "multiplications": LARGE**3 / min(_seconds(torch.mm, a, b, 1) for _ in tries),
-        "bytes": 2 * 4 * COPIED / copy,
-        "call": min(_seconds(torch.add, one, one, 100) for _ in tries),
+        "multiplications": roofline.multiplications(tries),
+        "bytes": roofline.bandwidth(tries),
+        "call": min(_seconds(torch.add, one, one, 100) for _ in range(tries)),
     }
 
 
@@ -132,9 +137,9 @@ def table(samples: pd.DataFrame, limit: dict[str, float], squares: tuple[int, ..
         printed = PRINTED.get(str(rung), np.nan) if at_lesson else np.nan
         times = 1e3 * middle, 1e3 * low, 1e3 * high
         ours = first.median() / middle if len(first) else np.nan
-        rates = work / middle, work / least
+        rates = work / (4 * float(moved(**size))), work / middle, work / least
         lessons = printed, PRINTED["loops"] / printed
         rows.append((shape, rung, *times, *rates, ours, *lessons))
-    columns = ["shape", "rung", "median_ms", "min_ms", "max_ms", "rate", "limit"]
+    columns = ["shape", "rung", "median_ms", "min_ms", "max_ms", "per_byte", "rate", "limit"]
     columns += ["times_loops", "lesson_ms", "lesson_times"]
     return pd.DataFrame(rows, columns=columns)

@@ -167,15 +167,21 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     import pandas as pd
 
     from experiments.tensors import _ladder as ladder
+    from experiments.tensors import _roofline as roofline
 
     limits = samples.attrs["limits"]
     times = pd.DataFrame(samples.attrs["times"], columns=ladder.COLUMNS)
-    names = {"multiplications": "multiplications a second: a product of 512² by 512²"}
-    names |= {"bytes": "bytes a second: a copy of 16 MB", "call": "seconds: one number plus one"}
+    names = {"multiplications": "multiplications a second: one tile, in registers"}
+    names |= {
+        "bytes": "bytes a second: 16 MB doubled, elsewhere",
+        "call": "seconds: one number plus one",
+    }
     machine = pd.DataFrame(
         [(names[k], v) for k, v in limits.items()], columns=["quantity", "measured"]
     )
-    return {"ladder.csv": ladder.table(times, limits, settings.squares), "machine.csv": machine}
+    found = ladder.table(times, limits, settings.squares)
+    roof = roofline.table(found, limits) if limits else pd.DataFrame(columns=roofline.COLUMNS)
+    return {"ladder.csv": found, "machine.csv": machine, "roofline.csv": roof}
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
@@ -205,11 +211,19 @@ def draw(figure: Figure, data: pd.DataFrame) -> None:
         axes.legend(loc="upper left", bbox_to_anchor=(-0.3, 1.16), ncols=3, columnspacing=0.9)
 
 
+def draw_roofline(figure: Figure, data: pd.DataFrame) -> None:
+    """Every rung under the ceilings of arithmetic and memory."""
+    from experiments.tensors import _roofline as roofline
+
+    if len(data):
+        roofline.draw(figure, data)
+
+
 PICTURES = (
     Picture(
         draw,
         data="ladder.csv",
-        height=3.8,
+        height=5.4,
         caption="How many multiplications a second each rung does, on one thread: medians, with the range of all "
         "rounds. Dotted: the most that this machine allows at that shape, by its arithmetic, its memory, or the time "
         "of one call.",
@@ -217,11 +231,24 @@ PICTURES = (
         alt="Dots from 10⁵ multiplications a second for three loops to 10¹⁰ for one compiled call; dotted lines to the "
         "right of them.",
     ),
+    Picture(
+        draw_roofline,
+        name="roofline",
+        data="roofline.csv",
+        height=3.8,
+        caption="Every rung at every shape, under the roof of this machine: its flat part is what one thread "
+        "multiplies when all lies in registers, its slope what memory delivers. Both were measured in this run, by "
+        "kernels of our own. Further right, each byte that comes from memory is used more often.",
+        wrong="If memory were what holds the lower rungs back, their dots would lie on the slope; they lie far below "
+        "both ceilings.",
+        alt="A slope that turns into a flat line; columns of dots below it, the upper ones close to the line.",
+    ),
 )
 
 BARE = {"rounds": 0}  # without the clock
 
 RUNG = "impl.tensors.matmul:matmul_"
+KERNEL = "impl.tensors.kernels:matmul_"
 
 
 MUTANTS = (
@@ -252,6 +279,24 @@ MUTANTS = (
         "added up in 16 bits",
         f"{RUNG}broadcast",
         lambda right: lambda a, b: right(a.bfloat16(), b.bfloat16()).to(a.dtype),
+    ),
+    Mutant(
+        "wrong sum",
+        "a tile's last four terms left out",
+        f"{KERNEL}registers",
+        lambda right: lambda a, b: right(a[:, :-4], b[:-4]),
+    ),
+    Mutant(
+        "wrong index",
+        "the last row of a tile left as it was",
+        f"{KERNEL}tiles",
+        lambda right: lambda a, b: right(a, b) * (a.new_ones(len(a)).cumsum(0) < len(a))[:, None],
+    ),
+    Mutant(
+        "wrong sum",
+        "the second block of terms in place of the first",
+        "impl.tensors.simd:matmul_simd",
+        lambda right: lambda a, b: right(a[:, a.shape[1] // 2 :], b[a.shape[1] // 2 :]),
     ),
     Mutant(
         "wrong gain",
