@@ -27,6 +27,8 @@ NARROWEST = 8  # units: all of a narrower layer is zero too often
 PANELS = ("ReLU", "orthogonal", "residual")  # of the figure
 SHOWN, CROSSES = 400, 60  # networks of each kind in it: drawn, and with weights
 
+ROUNDING = 1e-9  # of a logarithm to base 2 that is always the same
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -156,18 +158,20 @@ def law_against_weights(
     kind: str, law: pd.DataFrame, weights: pd.DataFrame, settings: Settings
 ) -> list[Comparison]:
     """Each network with weights less the mean of its share of drawn ones: zero, on average."""
-    from experiments.statistics import mean_value
+    import numpy as np
+
+    from experiments.statistics import exact_value, mean_value
 
     drawn, real = functionals(law, settings), functionals(weights, settings)
-    return [
-        mean_value(
-            real[name] - drawn[name].reshape(settings.real, -1).mean(axis=1),
-            0.0,
-            statistic=f"{name}, weights less law",
-            input=kind,
-        )
-        for name in real
-    ]
+    found = []
+    for name, values in real.items():
+        where = {"statistic": f"{name}, weights less law", "input": kind}
+        gaps = values - drawn[name].reshape(settings.real, -1).mean(axis=1)
+        if np.ptp(drawn[name]) < ROUNDING:  # it does not vary, such as a rotation's gain
+            found.append(exact_value(float(np.abs(gaps).max()), 0.0, ROUNDING, **where))
+        else:
+            found.append(mean_value(gaps, 0.0, **where))
+    return found
 
 
 def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:

@@ -23,7 +23,9 @@ def quiet(items, **_):  # type: ignore[no-untyped-def]
     return items
 
 
-@pytest.mark.parametrize("settings", [FEW, replace(FEW, width=24, depth=2, seed=1)])
+@pytest.mark.parametrize(
+    "settings", [FEW, replace(FEW, width=24, depth=2, seed=1), Settings(real=60, drawn=20, depth=3)]
+)
 def test_theory_and_measurement_agree(settings: Settings) -> None:
     assert judge(compare(measure(settings, quiet), settings))["agrees"].all()
 
