@@ -24,9 +24,11 @@ MACHINERY = {
     "derivations/solve.py": ("test_two_roads", "test_sceptic", "test_proof"),
     "derivations/vectorised.py": ("test_sceptic", "test_proof"),
     "experiments/passes.py": ("test_stack", "test_passes"),
+    "experiments/philox.py": ("test_philox",),
     "experiments/ratios.py": ("test_ratios",),
     "experiments/stack.py": ("test_stack", "test_passes"),
     "experiments/statistics.py": ("test_statistics", "test_distributions"),
+    "experiments/streams.py": ("test_philox",),
     "experiments/verdict.py": ("test_verdict", "test_distributions"),
 }
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from experiments.activations import IDENTITY, Activation, leaky
 from experiments.settings import Unusable
+from experiments.streams import layer_of
 
 FloatArray = npt.NDArray[np.float64]
 Initialiser = Callable[
@@ -145,10 +146,11 @@ class Weights:
     def draw(self, layer: int, stream: torch.Generator) -> Tensor:
         """Fresh weights of ``layer`` (1 to L), shape (fan_out, fan_in), and fresh biases if it has any."""
         weights = self.of(layer)
-        self.stack.initialise(weights, stream)
         bias = self.bias(layer)
-        if self.stack.biases is not None and bias is not None:
-            self.stack.biases(bias, weights.shape[1], stream)
+        with layer_of(stream, layer):
+            self.stack.initialise(weights, stream)
+            if self.stack.biases is not None and bias is not None:
+                self.stack.biases(bias, weights.shape[1], stream)
         return weights
 
     def of(self, layer: int) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from experiments.losses import Loss
 from experiments.passes import Draw, FloatArray, Stack, Weights, backwards, forwards
+from experiments.streams import Stream, stream
 
 Track = Callable[..., Iterable[Any]]  # as rich.progress.track: (items, description=..., total=...)
 
@@ -90,15 +91,14 @@ def _top(stack: Stack, cotangent: Draw | Loss | None, stream: torch.Generator) -
     return draw(stack.widths[-1], stream) if draw else None
 
 
-def random_stream(seed: int, *key: int, device: str = "cpu") -> torch.Generator:
+def random_stream(seed: int, *key: int, device: str = "cpu") -> Stream:
     """The random numbers of ``key``: a hash of seed and key, so that no two streams are related.
 
     torch's CPU generator takes only 32 bits of it. Hence one stream a network and not one a layer:
     two of 10,000 networks would share a stream in one run of a hundred, two of their layers in
-    every run.
+    every run. The weights of its layers have 96 bits (:mod:`experiments.streams`).
     """
-    state = np.random.SeedSequence(entropy=seed, spawn_key=key).generate_state(1, np.uint64)
-    return torch.Generator(device).manual_seed(int(state[0] >> 1))
+    return stream(seed, key, device)
 
 
 def worker_count(workers: int, device: str = "cpu") -> int:

@@ -21,6 +21,7 @@ from experiments.losses import Loss
 from experiments.passes import Stack, Weights, span
 from experiments.settings import Unusable
 from experiments.stack import Trace, random_stream, run
+from experiments.streams import layer_of
 from experiments.weights import (
     constant_biases,
     default_biases,
@@ -62,9 +63,10 @@ def by_autograd(
     signals, preactivations = [x.double().requires_grad_()], []
     for layer, (fan_out, fan_in) in enumerate(stack.shapes, 1):
         w, b = torch.empty(fan_out, fan_in), torch.zeros(fan_out)
-        stack.initialise(w, stream)
-        if stack.biases:
-            stack.biases(b, fan_in, stream)
+        with layer_of(stream, layer):
+            stack.initialise(w, stream)
+            if stack.biases:
+                stack.biases(b, fan_in, stream)
         preactivations.append(signals[-1] @ w.double().T + b.double())
         last = stack.linear_output and layer == stack.depth
         signals.append(preactivations[-1] if last else function(preactivations[-1]))
