@@ -25,9 +25,8 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from experiments.law import Law, random_numbers
-from experiments.passes import FloatArray
 from experiments.settings import Unusable, at_least
-from experiments.stack import worker_count
+from experiments.traces import FloatArray, worker_count
 
 LARGEST_BLOCK = 16  # networks that are drawn side by side
 CACHED = 2**17  # numbers in a layer of a block, about what a core's cache holds

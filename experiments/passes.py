@@ -15,16 +15,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from experiments.activations import IDENTITY, Activation, leaky
 from experiments.settings import Unusable
 from experiments.streams import layer_of
+from experiments.traces import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 Initialiser = Callable[
     [Tensor, torch.Generator], object
 ]  # fills weights of shape (fan_out, fan_in)

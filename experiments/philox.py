@@ -48,12 +48,14 @@ COS = tuple(map(float32, (2.443315711809948e-5, -1.388731625493765e-3, 4.1666645
 
 def compiled(function: Function) -> Function:
     """Compiled by Numba, once for this machine; it runs beside other threads."""
-    return njit(cache=True, nogil=True, error_model="numpy")(function)
+    made: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return made
 
 
 def inlined(function: Function) -> Function:
     """Compiled as a part of what calls it, so that its loop becomes vector instructions."""
-    return njit(inline="always")(function)
+    made: Any = njit(inline="always")(function)
+    return made
 
 
 def _same_bits(to: Any, of: Any) -> Any:
@@ -68,16 +70,15 @@ def _same_bits(to: Any, of: Any) -> Any:
     return intrinsic(bits)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def fma(context: Any, x: Any, y: Any, z: Any) -> Any:
-    """x y + z, rounded once: one instruction where there is one, and the same bits where there is none."""
-
+def _fma(context: Any, x: Any, y: Any, z: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
     return types.float32(types.float32, types.float32, types.float32), generate
 
 
+# x y + z, rounded once: an instruction where there is one, and the same bits where there is none
+fma: Any = intrinsic(_fma)
 bits_of = _same_bits(types.int32, types.float32)
 float_of = _same_bits(types.float32, types.int32)
 

@@ -6,12 +6,10 @@ to the last bit for any number of workers. How one network runs is in :mod:`expe
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,23 +17,11 @@ import torch
 from torch import Tensor
 
 from experiments.losses import Loss
-from experiments.passes import Draw, FloatArray, Stack, Weights, backwards, forwards
+from experiments.passes import Draw, Stack, Weights, backwards, forwards
 from experiments.streams import Stream, stream
+from experiments.traces import FloatArray, Trace, worker_count
 
 Track = Callable[..., Iterable[Any]]  # as rich.progress.track: (items, description=..., total=...)
-
-
-@dataclass(frozen=True)
-class Trace:
-    """log2 of mean squares, shape (networks, L + 1, vectors); a vector of zeros has -inf.
-
-    ``forward[:, l]`` is that of x_l. ``backward[:, l]`` is that of the gradient with respect to z_l
-    = W_l x_{l-1}, and for l = 0 with respect to the input; it is empty if the stack was run
-    forwards only.
-    """
-
-    forward: FloatArray
-    backward: FloatArray
 
 
 def run(
@@ -99,11 +85,6 @@ def random_stream(seed: int, *key: int, device: str = "cpu") -> Stream:
     every run. The weights of its layers have 96 bits (:mod:`experiments.streams`).
     """
     return stream(seed, key, device)
-
-
-def worker_count(workers: int, device: str = "cpu") -> int:
-    """How many threads: as asked for, or one a core; a GPU is kept busy by one."""
-    return 1 if device != "cpu" else workers or os.cpu_count() or 1
 
 
 @contextmanager

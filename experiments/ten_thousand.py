@@ -27,8 +27,9 @@ from experiments import law, stack
 from experiments.data import cotangent_vectors, input_vectors
 from experiments.figures import Picture, render
 from experiments.fingerprint import code_fingerprint
-from experiments.passes import FloatArray, Stack
+from experiments.passes import Stack
 from experiments.settings import at_least, check_device
+from experiments.traces import FloatArray
 from experiments.weights import kaiming_weights
 
 KEPT = 200  # layers in the file, evenly spread; the band is held at all of these

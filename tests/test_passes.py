@@ -20,8 +20,9 @@ from experiments.data import input_vectors
 from experiments.losses import Loss
 from experiments.passes import Stack, Weights, span
 from experiments.settings import Unusable
-from experiments.stack import Trace, random_stream, run
+from experiments.stack import random_stream, run
 from experiments.streams import layer_of
+from experiments.traces import Trace
 from experiments.weights import (
     constant_biases,
     default_biases,

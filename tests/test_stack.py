@@ -17,8 +17,9 @@ from experiments.data import cotangent_vectors, digits, input_vectors
 from experiments.passes import Draw, Stack, Weights
 from experiments.ratios import ratios
 from experiments.settings import Unusable
-from experiments.stack import Trace, random_stream, run, worker_count
+from experiments.stack import random_stream, run
 from experiments.streams import layer_of
+from experiments.traces import Trace, worker_count
 
 GAUSSIAN = input_vectors(("gaussian",))
 
