@@ -50,7 +50,7 @@ class LayerLaw:
     def active(self) -> tuple[FloatArray, FloatArray]:
         """The numbers k of active units that count, and their probabilities given that one is."""
         low, weights = binomial(self.units, (1 - self.law.dropout) / 2)
-        k = np.arange(low, low + len(weights))
+        k = np.arange(low, low + len(weights), dtype=np.float64)
         count = (k > 0) & (weights > 0)
         return k[count], weights[count] / weights[count].sum()
 

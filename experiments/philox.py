@@ -58,7 +58,7 @@ def inlined(function: Function) -> Function:
     return made
 
 
-def _same_bits(to: Any, of: Any) -> Any:
+def same_bits(to: Any, of: Any) -> Any:
     """A function of Numba's that takes the bits of a number of type ``of`` for a ``to``."""
 
     def bits(context: Any, value: Any) -> Any:
@@ -79,8 +79,8 @@ def _fma(context: Any, x: Any, y: Any, z: Any) -> Any:
 
 # x y + z, rounded once: an instruction where there is one, and the same bits where there is none
 fma: Any = intrinsic(_fma)
-bits_of = _same_bits(types.int32, types.float32)
-float_of = _same_bits(types.float32, types.int32)
+bits_of = same_bits(types.int32, types.float32)
+float_of = same_bits(types.float32, types.int32)
 
 
 @inlined

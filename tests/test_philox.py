@@ -15,7 +15,7 @@ import pytest
 import torch
 from scipy import stats
 
-from experiments import philox
+from experiments import philox, philox_long
 from experiments.passes import Stack, Weights
 from experiments.stack import random_stream
 from experiments.streams import layer_of
@@ -118,7 +118,7 @@ def test_a_machine_without_vectors_draws_the_same_bits(tmp_path: Path) -> None:
     script = """
 import numpy as np
 from hashlib import sha256
-from experiments import philox
+from experiments import philox, philox_long
 out = np.empty((2, 5000), np.float32)
 philox.normal(out[0], (11, 12), (3, 0, 7), 0.5, 2.0)
 philox.uniform(out[1], (11, 12), (3, 0, 7), -0.3, 0.7)
@@ -282,3 +282,33 @@ def test_keys_of_96_bits_are_distinct() -> None:
     ]
     assert len({(*stream.key, stream.word) for stream in made}) == len(made)
     assert all(0 <= word <= FULL for stream in made for word in (*stream.key, stream.word))
+
+
+def test_long_normal_numbers_are_box_and_mullers() -> None:
+    """To 14 digits, and where they change their sign, too: relative to the sine of the angle."""
+    tiles = 40
+    found = np.empty(2 * philox.LANES * tiles)
+    philox_long.normal(found, KEY, COUNTER)
+    a, b, c, d = words(2 * found.size).reshape(tiles, -1, 4).transpose(2, 0, 1).astype(np.uint64)
+    u = ((a << np.uint64(32) | b) >> np.uint64(11)).astype(float) + 0.5
+    turn = np.ldexp((c << np.uint64(32) | d).view(np.int64).astype(float), -64) * (2 * np.pi)
+    radius = np.sqrt(-2 * np.log(np.ldexp(u, -53)))
+    expected = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)
+    np.testing.assert_allclose(found.reshape(tiles, 2, -1), expected, rtol=1e-13, atol=2e-15)
+    for count in (0, 1, 1023, 1024, 1025):
+        few = np.empty(count)
+        philox_long.normal(few, KEY, COUNTER)
+        assert few.tobytes() == found[:count].tobytes()
+
+
+def test_long_normal_numbers_have_a_sign_at_every_scale() -> None:
+    """Near zero the law is even at all scales: as many numbers in each octave as there should be, down to 2**-18."""
+    numbers = np.empty(2**22)
+    philox_long.normal(numbers, (5, 6), COUNTER)
+    assert stats.kstest(numbers[: 2**20], "norm").pvalue > 1e-3 / 40
+    edges = 2.0 ** np.arange(-18, 3)
+    counts = np.histogram(np.abs(numbers), np.concatenate([[0], edges, [np.inf]]))[0]
+    shares = np.diff(stats.halfnorm.cdf(np.concatenate([[0], edges, [np.inf]])))
+    assert stats.chisquare(counts, shares * len(numbers)).pvalue > 1e-3 / 40
+    lag = (numbers[:-1] * numbers[1:]).sum() / len(numbers) ** 0.5
+    assert abs(lag) < 4.5
