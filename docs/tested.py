@@ -28,6 +28,7 @@ MACHINERY = {
     "experiments/philox.py": ("test_philox",),
     "experiments/philox_long.py": ("test_philox",),
     "experiments/ratios.py": ("test_ratios",),
+    "experiments/rescaling.py": ("test_passes",),
     "experiments/stack.py": ("test_stack", "test_passes"),
     "experiments/statistics.py": ("test_statistics", "test_distributions"),
     "experiments/streams.py": ("test_philox",),

@@ -66,7 +66,7 @@ class _Layer(TorchFunctionMode):
             first, second = ARGUMENTS[func]
             given = {**dict(zip((first, second), args[1:], strict=False)), **kwargs}
             a, b = float(given.get(first, 0)), float(given.get(second, 1))
-            if _is_held(args[0]) and (b >= a if first == "from" else b >= 0):
+            if is_plain(args[0]) and (b >= a if first == "from" else b >= 0):
                 return self.fill(args[0], func is torch.Tensor.normal_, a, b)
         return func(*args, **kwargs)
 
@@ -84,5 +84,6 @@ class _Layer(TorchFunctionMode):
         return tensor
 
 
-def _is_held(tensor: Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
+    """Is it what kernels are compiled for: float32, on the CPU?"""
     return tensor.dtype == torch.float32 and tensor.device.type == "cpu"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.depth._exact_networks import laws
 
@@ -43,7 +43,7 @@ def densities(samples: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 def draw_last_layer(figure: Figure, data: pd.DataFrame) -> None:
     """A curve, steps that follow it, and crosses with their errors."""
     axes = figure.subplots()
-    parts: dict[str, Any] = dict(iter(data.groupby("source")))
+    parts = {str(source): part for source, part in data.groupby("source")}
     law, weights, exact = parts["law"], parts["weights"], parts["exact"]
     weights = weights[weights["density"] > 0]
     width = law["x"].iloc[1] - law["x"].iloc[0]
