@@ -66,6 +66,7 @@ experiments: $(INSTALLED) ## Run the experiments that changed since their last r
 
 site-check: site ## Look at every page of the site in Chromium, light and dark, desk and phone (some minutes)
 	@$(PY) -m docs.check
+	@$(PY) -m docs.page_speed
 
 pdf: site ## Print the whole site into one file, for reading offline
 	@$(PY) -m docs.pdf

@@ -289,7 +289,7 @@ def induction(
             f"{label}/base",
             closed.subs(index, start),
             function.subs(variable, start),
-            f"base case: at {sp.latex(index)} = {start} no layer has acted yet",
+            f"base case: at {str(index).replace('_', ' ')} = {start} no layer has acted yet",
             ref,
             same=same_base,
         ),

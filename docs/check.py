@@ -33,15 +33,19 @@ def browser_path() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A handler that says nothing."""
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(
+    folder: Path, handled: type[http.server.SimpleHTTPRequestHandler] = Quiet
+) -> Iterator[str]:
     """The address of ``folder`` on a server for this machine only."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    handler = functools.partial(Quiet, directory=str(folder))
+    handler = functools.partial(handled, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -100,12 +104,16 @@ def problems(
 def too_large(site: Path, names: Sequence[str]) -> Iterator[str]:
     """Pages that are more than 300 kB with their figures, compressed."""
     for name in names:
-        text = (site / name / "index.html").read_text(encoding="utf-8")
-        sources = {s for s in re.findall(r'<img[^>]* src="([^"#]+)', text) if "-dark." not in s}
-        parts = [text.encode(), *((site / name / s).resolve().read_bytes() for s in sources)]
-        size = sum(len(gzip.compress(part)) for part in parts)
-        if size > LARGEST:
+        if (size := weight(site, name)) > LARGEST:
             yield f"{name or 'front page'}: {size / 1000:.0f} kB"
+
+
+def weight(site: Path, name: str) -> int:
+    """Bytes of a page with its figures, compressed."""
+    text = (site / name / "index.html").read_text(encoding="utf-8")
+    sources = {s for s in re.findall(r'<img[^>]* src="([^"#]+)', text) if "-dark." not in s}
+    parts = [text.encode(), *((site / name / s).resolve().read_bytes() for s in sources)]
+    return sum(len(gzip.compress(part)) for part in parts)
 
 
 def without_script(browser: Any, address: str, names: Sequence[str]) -> Iterator[str]:

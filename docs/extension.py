@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT
-from docs import doubt, front, graph, maps, performance, sizing
+from docs import doubt, explorer, front, graph, maps, performance, rates, sizing
 from docs.records import Missing, badge, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
@@ -163,8 +163,11 @@ def _table(argument: str, up: str) -> str:
     """A result table, of the columns that readers know, or else of all; with ``all``, only what pools the layers."""
     row, name, *only = argument.split()
     path = ROOT / "results" / "experiments" / row / name
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if not only or r.get("layer") == only[0]]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise Missing(f"`{path.relative_to(ROOT)}`: run `make experiments`") from None
     header = list(rows[0]) if rows else []
     known = {"statistic", "lesson"} & set(header)  # such tables have more columns than a page shows
     columns = [c for c in COLUMNS if c in header] if known else header
@@ -218,9 +221,11 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "symbols": _symbols,
     "table": _table,
     **doubt.RULES,
+    **explorer.RULES,
     **front.RULES,
     **graph.RULES,
     **maps.RULES,
     **performance.RULES,
+    **rates.RULES,
     **sizing.RULES,
 }

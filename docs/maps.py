@@ -30,6 +30,7 @@ LESSON: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "a factor of two in the variance gives it back", ("init/kaiming",)),
     ("", "the fan that a transposed weight confuses", ("init/fans",)),
     ("1:39:14", "a constant after the rectifier", ("init/shifted_relu",)),
+    ("", "which start trains thirty layers: the paper's figures", ("depth/training",)),
     ("", "ten thousand layers by careful initialisation", ("depth/fixup",)),
     ("", "the loss, and a squeeze", ("backprop/loss",)),
     ("", "gradients by hand, from the loss to the input", ("backprop/chain_rule",)),

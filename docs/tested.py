@@ -12,16 +12,17 @@ from derivations.rows import ROOT
 COUNTS = ROOT / "docs" / "counts" / "tests.json"
 
 # Which tests try the machinery; a file impl/a/b.py has tests/a/test_impl_b.py and tests/a/test_b.py.
+ROADS = ("test_values", "test_laws", "test_points", "test_algebra")
 MACHINERY = {
     "impl/rules.py": ("test_rules_of_the_game",),
-    "derivations/algebra.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/domains.py": ("test_domains", "test_two_roads", "test_sceptic"),
-    "derivations/expectation.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/numeric.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/outcomes.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/points.py": ("test_two_roads", "test_domains", "test_sceptic", "test_proof"),
-    "derivations/proof.py": ("test_two_roads", "test_sceptic", "test_proof"),
-    "derivations/solve.py": ("test_two_roads", "test_sceptic", "test_proof"),
+    "derivations/algebra.py": (*ROADS, "test_sceptic", "test_proof"),
+    "derivations/domains.py": ("test_domains", *ROADS, "test_sceptic"),
+    "derivations/expectation.py": (*ROADS, "test_sceptic", "test_proof"),
+    "derivations/numeric.py": (*ROADS, "test_sceptic", "test_proof"),
+    "derivations/outcomes.py": (*ROADS, "test_sceptic", "test_proof"),
+    "derivations/points.py": (*ROADS, "test_domains", "test_sceptic", "test_proof"),
+    "derivations/proof.py": (*ROADS, "test_sceptic", "test_proof"),
+    "derivations/solve.py": (*ROADS, "test_sceptic", "test_proof"),
     "derivations/vectorised.py": ("test_sceptic", "test_proof"),
     "experiments/passes.py": ("test_stack", "test_passes"),
     "experiments/orthogonal.py": ("test_orthogonal",),

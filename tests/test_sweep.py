@@ -14,19 +14,15 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from derivations.rows import ROOT
-from experiments import cells, jobs, sweeping
-from experiments.cells import Cell, Found, Progress
-from experiments.depth import _finite_width_reading as reading
+from experiments import cells, sweeping
+from experiments.cells import Cell, Progress
 from experiments.depth import _finite_width_sweep as finite_width
-from experiments.jobs import Drawn, Pool, WorkersDied, work
+from experiments.jobs import Pool, WorkersDied, work
 from experiments.settings import Unusable
-from experiments.sketch import Moments, Sketch
-from experiments.statistics import p_value
 from experiments.sweep import Options, main
 
 ROW = "depth/finite_width"
@@ -267,203 +263,8 @@ def test_a_cell_of_other_settings_or_code_is_drawn_again(
     )
 
 
-def values(seed: int, size: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    rng = np.random.default_rng(seed)
-    found = rng.standard_t(2, size) * 10 ** rng.uniform(-6, 6) + rng.normal() * 1e3
-    found[rng.random(size) < 0.01] = -np.inf
-    return np.asarray(found)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_sketches_merge_in_any_order_to_that_of_all_values(seed: int) -> None:
-    every = values(seed, 3000)
-    rng = np.random.default_rng(seed)
-    merged = Sketch()
-    for part in np.array_split(rng.permutation(every), 7):
-        merged = merged.merged(Sketch.of(part)) if seed % 2 else Sketch.of(part).merged(merged)
-    assert merged == Sketch.of(every) == Sketch.read(json.loads(json.dumps(merged.plain())))
-    assert len(merged.counts) <= 1024 and merged.count == 3000
-    for share in (0.02, 0.25, 0.5, 0.9, 1.0):
-        exact = np.quantile(every, share, method="inverted_cdf")
-        assert merged.quantile(share) == pytest.approx(exact, abs=merged.width, rel=0)
-        rank = (every <= merged.quantile(share)).mean()
-        assert abs(rank - share) <= merged.rank_error
-
-
-def test_a_sketch_of_what_has_no_place() -> None:
-    odd = Sketch.of(np.array([np.nan, np.inf, -np.inf, -np.inf, 2.5]))
-    assert (odd.undefined, odd.lost, odd.count) == (2, 2, 3)
-    assert odd.quantile(0.5) == -np.inf and odd.quantile(1) == pytest.approx(2.5, abs=odd.width)
-    assert np.isnan(Sketch().quantile(0.5)) and Sketch().rank_error == 0
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_moments_merge_to_those_of_all_values(seed: int) -> None:
-    every = np.random.default_rng(seed).normal(1e6, 1, 5000)
-    merged = Moments()
-    for part in np.array_split(every, 13):
-        merged = merged.merged(Moments.of(part))
-    assert merged.count == 5000
-    assert merged.mean == pytest.approx(every.mean(), rel=1e-14)
-    assert merged.variance == pytest.approx(every.var(ddof=1), rel=1e-9)
-    assert Moments.read(json.loads(json.dumps(merged.plain()))) == merged
-    broken = Moments.of(np.array([1.0, np.nan]))
-    assert np.isnan(Moments.read(json.loads(json.dumps(broken.plain()))).mean)
-
-
-def test_what_is_not_a_number_disagrees() -> None:
-    cell = planned()[0]
-    found = drawn(cell, 1).found
-    moments = {**found.moments, "log": Moments(2000, float("nan"), float("nan"))}
-    compared = list(reading.compare(Progress(cell, 1, Found(moments, found.sketches))))
-    assert [c.statistic for c in compared if p_value(c) == 0] == ["log"]
-
-
-def test_variances_are_rejected_no_more_often_than_they_may() -> None:
-    """The level of their test, 1,000 Gaussian values, at 1 in 1,000; a t test takes 1.7."""
-    cell, level, runs = planned()[0], 1e-3, 20_000
-    means = dict(cell.expected)
-    rng, rejected = np.random.default_rng(0), 0
-    moments = dict.fromkeys(reading.FEWEST, Moments())
-    for _ in range(runs // 4000):
-        squares = means["log, variance"] * rng.standard_normal((4000, 1000), dtype=np.float32) ** 2
-        mean, variance = squares.mean(1, dtype=np.float64), squares.var(1)
-        for m, v in zip(mean, variance, strict=True):
-            one = moments | {"log, variance": Moments(1000, float(m), float(v) * 999)}
-            (compared,) = reading.compare(Progress(cell, 0, Found(one, {})))
-            rejected += p_value(compared) <= level
-    assert rejected / runs < 1.6 * level
-
-
 def run(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as stop:
         main([str(each) for each in options])
     out, err = capsys.readouterr()
     return int(stop.value.code or 0), out, err
-
-
-SMALL = (ROW, "--depth", "5", "20", "--width", "8", "30", "--nets", "1500", "--workers", "1")
-
-
-def test_a_sweep_agrees_and_its_folder_is_complete(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweeping, "render", lambda picture, data: {f"{picture.name}.svg": b""})
-    status, out, err = run(capsys, *SMALL, "--law", "both", "--budget", "0.03", "--out", tmp_path)
-    assert (status, err) == (0, "")
-    assert "agrees" in out and "left out" not in out
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {
-        *("cells", ".lock", "summary.csv", "map.csv", "fan.csv", "table.csv", "verdict.json"),
-        *("settings.json", "map.svg", "fan.svg"),
-    }
-    before = content(tmp_path / "cells")
-    (tmp_path / "cells" / ".x.json.part").write_bytes(b"half")
-    status, out, _ = run(capsys, *SMALL, "--law", "both", "--budget", "0.03", "--out", tmp_path)
-    assert status == 0 and out.count("kept") == 8
-    assert content(tmp_path / "cells") == before
-    told = json.loads((tmp_path / "settings.json").read_text("utf-8"))["command"]
-    assert told.startswith("python -m experiments sweep depth/finite_width --depth 5 20 --width 8")
-
-
-def test_a_law_that_is_wrong_by_a_percent_is_rejected(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    right = finite_width._from_the_law
-
-    def wrong(depth: int, *rest: Any) -> Any:
-        before, after = right(depth, *rest)
-        ends = np.array(finite_width.kept_layers(depth))
-        return before + 0.01 * (ends - 1), after + 0.01 * ends  # each ratio 1 % too large
-
-    monkeypatch.setattr(finite_width, "_from_the_law", wrong)
-    monkeypatch.setattr(sweeping, "render", lambda picture, data: {})
-    options = (ROW, "--depth", "20", "--width", "64", "--nets", "20000", "--workers", "1")
-    status, out, _ = run(capsys, *options, "--out", tmp_path)
-    assert status == 1 and "DISAGREES" in out
-
-
-def test_the_figures_are_drawn(tmp_path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    for grid in (GRID, finite_width.Grid(depth=(3,), width=(2,), nets=1500)):
-        frames = reading.tables([drawn(cell) for cell in planned(grid)])
-        for picture in reading.PICTURES:
-            figure = Figure()
-            picture.draw(figure, frames[picture.data])
-            figure.draw_without_rendering()
-            assert len(figure.axes) >= 1
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ([], "name a row that can be swept: depth/finite_width"),
-        (["--depth", "3"], "name a row that can be swept"),
-        (["depth/finite"], "unknown row 'depth/finite'; did you mean depth/finite_width"),
-        (["init/fans"], "init/fans cannot be swept; these can: depth/finite_width"),
-        ([ROW, "--depth"], "the grid is empty: --depth names no value"),
-        ([ROW, "--width", "0"], "width must be at least 1, got 0"),
-        ([ROW, "--width", "99999"], "width must be at most 16,384, got 99,999"),
-        ([ROW, "--depth", "many"], "many"),
-        ([ROW, "--nets", "0"], "nets must be at least 1"),
-        ([ROW, "--budget", "nan"], "budget must be at least 0, got nan"),
-        ([ROW, "--workers", "-1"], "workers must be at least 0"),
-        ([ROW, "--workers", "9999"], "at most 1024 on one machine"),
-        ([ROW, "--law", "weights", "--budget", "1e-9"], "nothing to sweep: weights, width 64"),
-        ([ROW, "--nets", "1000000000", "--depth", "10000"], "core-hours"),
-        ([ROW, "--width", *map(str, range(1, 10_002)), "--depth", "1"], "10,000 cells"),
-        ([ROW, "--scheduler", "host:8786"], "such as tcp://host:8786, got 'host:8786'"),
-        ([ROW, "--scheduler", "http://127.0.0.1:1"], "no scheduler answers at http://127.0.0.1:1"),
-    ],
-)
-def test_what_cannot_be_swept_is_refused_in_one_line(
-    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = ["--out", str(tmp_path)] if options[:1] == [ROW] else []
-    status, _, err = run(capsys, *options, *out)
-    assert (status, err.count("\n")) == (2, 1)
-    assert message in err
-
-
-def test_a_scheduler_that_does_not_answer_is_told_soon(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "REACH", 0.3)
-    status, _, err = run(capsys, *SMALL, "--scheduler", "tcp://127.0.0.1:9", "--out", tmp_path)
-    assert (status, err.count("\n")) == (2, 1)
-    assert "no scheduler answers at tcp://127.0.0.1:9" in err
-
-
-def test_a_folder_that_cannot_be_written_or_is_in_use_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").touch()
-    status, _, err = run(capsys, *SMALL, "--out", tmp_path / "file" / "x")
-    assert (status, err.count("\n")) == (2, 1) and "Not a directory" in err
-    with sweeping.owned(tmp_path):
-        status, _, err = run(capsys, *SMALL, "--out", tmp_path)
-    assert (status, err.count("\n")) == (2, 1) and "another sweep is at work" in err
-
-
-@pytest.mark.parametrize("options", [["sweep", "--help"], ["sweep", ROW, "--help"]])
-def test_help_answers_at_once(options: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "experiments", *options],
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    assert ROW in done.stdout
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    slow = {"torch", "sympy", "scipy", "pandas", "matplotlib", "numba", "distributed"}
-    assert not imported & slow
-
-
-def test_a_row_draws_what_the_interface_says() -> None:
-    cell = planned()[0]
-    found = finite_width.draw(cell, 7, cell.key(0))
-    assert isinstance(found, Drawn)
-    assert set(found.values) <= set(dict(cell.expected))
-    assert all(len(layer) == 7 for layer in found.layers.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Abs, Integral, Max, Min, Rational, Sum, binomial, exp, gamma, sqrt
 
+from derivations.depth._logarithm import LOGARITHM
 from derivations.expectation import GaussianMean, Independent, Mean, Normal
 from derivations.notation import symbols
 from derivations.proof import Derivation, Given, Prediction, Step
@@ -232,6 +233,15 @@ DERIVATION = Derivation(
             1 + 2 * alpha**2 * (1 + 2 / n) + alpha**4 * (1 + 5 / h) * (1 + 2 / n),
             why="and its second moment is larger by the noise of both matrices",
         ),
+        Step(
+            "leaky_residual_square",
+            Mean(
+                1 + 2 * alpha**2 * b_square * (n + 2) + alpha**4 * b_square**2 * n * (n + 2),
+                Independent(b_square, {1: 1 / n, 2: (1 + (leaky_square - 1) / n) / n**2}),
+            ),
+            1 + 2 * alpha**2 * (1 + 2 / n) + alpha**4 * (1 + (leaky_square - 1) / n) * (1 + 2 / n),
+            why="the same for a branch of any slope, with as many units inside as outside",
+        ),
         Given(
             "dropped",
             "With dropout a unit is kept with probability $p$ and divided by $p$; weights are $\\mathcal N(0, 2p/n)$.",
@@ -257,6 +267,7 @@ DERIVATION = Derivation(
             "$\\chi^2_K$ with $K$ the heads of coins that are not fair",
             cases=SIZES,
         ),
+        *LOGARITHM,
     ),
     predictions=(
         Prediction(
@@ -265,6 +276,13 @@ DERIVATION = Derivation(
         Prediction("orthogonal_square", "orthogonal_square", "The same for orthogonal weights."),
         Prediction("residual_mean", "residual_mean", "Mean of a residual block's ratio."),
         Prediction("residual_square", "residual_square", "Its second moment."),
+        Prediction(
+            "leaky_residual_square", "leaky_residual_square", "The same, for any slope inside."
+        ),
+        Prediction("ratio_transform", "ratio_transform", "Laplace transform of a layer's ratio."),
+        Prediction("alive_transform", "alive_transform", "The same for ReLU, if it is alive."),
+        Prediction("log_variance", "log_variance", "Variance of a logarithm, from two integrals."),
+        Prediction("small_drift", "small_drift", "Mean logarithm of a ratio that hardly varies."),
         Prediction("dropout_square", "dropout_square", "Second moment of a ratio with dropout."),
         Prediction(
             "kernel", "kernel", "Mean of the tangent kernel, for an input of mean square 1."

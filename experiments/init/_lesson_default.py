@@ -76,7 +76,7 @@ def _gains() -> list[tuple[object, ...]]:
 
 def _convolution(settings: Settings) -> list[tuple[object, ...]]:
     """One convolution of digits: root mean square as derived, mean and deviation measured."""
-    from experiments.init.conv_default import digits
+    from experiments.init._default_runs import digits
 
     images = digits(settings)
     read = functional.avg_pool2d(images.double().square(), KERNEL, 1)

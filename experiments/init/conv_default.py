@@ -8,18 +8,16 @@ stride included. Without biases Kaiming's network is the default's times √6 a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.figures import Picture
-from experiments.mutants import Mutant
+from experiments.init._wrong_defaults import MUTANTS as MUTANTS
 from experiments.settings import Unusable, at_least
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
     from matplotlib.figure import Figure
-    from torch import Tensor
 
     from experiments.stack import Track
     from experiments.statistics import Comparison
@@ -63,6 +61,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
     import pandas as pd
     import torch
 
+    from experiments.init import _default_runs
     from experiments.stack import one_thread_each, random_stream
     from impl.init import conv_default
 
@@ -78,7 +77,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
                 weight = torch.empty(shape)
                 conv_default.reset_parameters_(weight, generator=stream)
                 rows.append((_weights(shape), 0, network, float(weight.double().square().mean())))
-    rows += _lesson(settings, track)
+    rows += _default_runs.lesson(settings, track)
     return pd.DataFrame(rows, columns=["statistic", "layer", "network", "measured"])
 
 
@@ -86,89 +85,10 @@ def _weights(shape: tuple[int, ...]) -> str:
     return f"weights {' × '.join(map(str, shape))}"
 
 
-def digits(settings: Settings) -> Tensor:
-    """Validation digits, evenly spread, as images: shape (images, 1, 28, 28)."""
-    import torch
-
-    from experiments import data
-
-    flat = data.digits(settings.data).validation  # which may be sorted by what they show
-    return torch.from_numpy(flat[:: len(flat) // settings.images][: settings.images]).reshape(
-        -1, 1, 28, 28
-    )
-
-
-def _lesson(settings: Settings, track: Track) -> list[tuple[str, int, int, float]]:
-    """The lesson's network with default parameters, and Kaiming's."""
-    import torch
-
-    from experiments.init import _lesson_cnn as cnn
-    from experiments.stack import one_thread_each, random_stream
-    from impl.init import conv_default, kaiming
-
-    images, rows = digits(settings), []
-    with one_thread_each():
-        for draw in track(range(settings.draws), description="the lesson's network"):
-            stream = random_stream(settings.seed, 1, draw)
-
-            def by_default(w: Tensor, b: Tensor, s: torch.Generator = stream) -> None:
-                conv_default.reset_parameters_(w, b, s)
-
-            made = cnn.parameters(by_default, torch.float32)
-            found = cnn.preactivations(images, made)
-            rows += [
-                ("lesson", layer, draw, float(z.double().square().mean()))
-                for layer, z in enumerate(found, 1)
-            ]
-            rows.append(("default output", 0, draw, float(cnn.output(images, made).std())))
-
-            def by_kaiming(w: Tensor, b: Tensor, s: torch.Generator = stream) -> None:
-                kaiming.kaiming_uniform_(w, generator=s)
-                b.zero_()
-
-            ours = cnn.parameters(by_kaiming, torch.float32)
-            rows.append(("Kaiming output", 0, draw, float(cnn.output(images, ours).std())))
-    for name, value in _same_noise(images[:8].double(), settings.seed).items():
-        rows.append((name, 0, 0, value))
-    return rows
-
-
-def _same_noise(images: Tensor, seed: int) -> dict[str, float]:
-    """Kaiming's output and first gradient over the default's, without biases, for the same noise."""
-    import torch
-
-    from experiments.init import _lesson_cnn as cnn
-    from experiments.stack import random_stream
-    from impl.init import conv_default, kaiming
-
-    def run(kaimings: bool) -> tuple[Tensor, Tensor]:
-        stream = random_stream(seed, 2)
-
-        def fill(w: Tensor, b: Tensor) -> None:
-            b.zero_()
-            if kaimings:
-                kaiming.kaiming_uniform_(w, generator=stream)
-            else:
-                conv_default.reset_parameters_(w, None, stream)
-
-        made = cnn.parameters(fill, torch.float64)
-        made[0][0].requires_grad_()
-        out = cnn.output(images, made)
-        out.sum().backward()
-        assert made[0][0].grad is not None  # noqa: S101 - for the type checker
-        return out.detach(), made[0][0].grad
-
-    theirs, ours = run(False), run(True)
-    norms = [
-        float(torch.linalg.vector_norm(b) / torch.linalg.vector_norm(a))
-        for a, b in zip(theirs, ours, strict=True)
-    ]
-    return dict(zip(("same noise: output", "same noise: first gradient"), norms, strict=True))
-
-
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     """Weights, dense stacks and the lesson's layers against the derivation; the same noise exactly."""
     from derivations.init.conv_default import DERIVATION
+    from experiments.init import _default_runs
     from experiments.init import _lesson_cnn as cnn
     from experiments.statistics import exact_value, mean_of_squares, mean_value
 
@@ -184,7 +104,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     for layer, predicted in enumerate(predicted_stack(settings), 1):
         sample = _sample(samples, "dense", layer)
         found.append(mean_value(sample, predicted, statistic="dense", layer=layer, order=2))
-    for layer, predicted in enumerate(cnn.expected(digits(settings)), 1):
+    for layer, predicted in enumerate(cnn.expected(_default_runs.digits(settings)), 1):
         sample = _sample(samples, "lesson", layer)
         found.append(
             mean_value(sample, predicted, statistic="lesson", layer=layer, input="digit", order=2)
@@ -274,69 +194,6 @@ PICTURES = (
         "had no floor, they would follow the dashed line.",
         alt="A curve on a logarithmic scale that falls for three layers along a dashed line and "
         "then becomes level, with dots on it.",
-    ),
-)
-
-DEFAULT = "impl.init.conv_default:"
-FILL, RESET = f"{DEFAULT}kaiming_uniform_", f"{DEFAULT}reset_parameters_"
-
-
-def _weights_then(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
-    """A mutant of an initialiser that changes what it filled."""
-    return lambda right: lambda weight, *a, **k: change(right(weight, *a, **k))
-
-
-def _bias_then(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
-    """A mutant of reset_parameters_ that changes the biases."""
-
-    def make(right: Callable[..., None]) -> Callable[..., None]:
-        def reset(weight: Tensor, bias: Tensor | None = None, generator: Any = None) -> None:
-            right(weight, bias, generator)
-            if bias is not None:
-                change(bias)
-
-        return reset
-
-    return make
-
-
-MUTANTS = (
-    Mutant("wrong gain", "2 % too large", FILL, _weights_then(lambda w: w.mul_(1.02))),
-    Mutant("wrong gain", "2 % too small", FILL, _weights_then(lambda w: w.mul_(0.98))),
-    Mutant("wrong gain", "Kaiming's for ReLU", FILL, _weights_then(lambda w: w.mul_(6**0.5))),
-    Mutant(
-        "fans swapped",
-        "fan_out for fan_in",
-        FILL,
-        lambda right: lambda w, a, generator: right(w, a, "fan_out", generator=generator),
-    ),
-    Mutant("wrong bias", "none", RESET, _bias_then(lambda b: b.zero_())),
-    Mutant("wrong bias", "half as large", RESET, _bias_then(lambda b: b.mul_(0.5))),
-    Mutant(
-        "wrong bias",
-        "all positive",
-        RESET,
-        _bias_then(lambda b: b.abs_()),
-    ),
-    Mutant(
-        "biased noise",
-        "a mean of a tenth of the bound",
-        FILL,
-        _weights_then(lambda w: w.add_(0.1 * float(w.abs().max()))),
-    ),
-    Mutant("wrong bound", "1/n", f"{DEFAULT}default_bound", lambda r: lambda n: r(n * n)),
-    Mutant("wrong rectifier", "none", f"{DEFAULT}relu", lambda _: lambda z: z),
-    Mutant(
-        "off by one layer",
-        "the first layer is left out",
-        f"{DEFAULT}layer_squares",
-        lambda right: lambda x, widths, g: right(x, [*widths, widths[-1]], g)[1:],
-    ),
-    Mutant(
-        "wrong statistic",
-        "variance for second moment",
-        "experiments.init._lesson_cnn:preactivations",
-        lambda right: lambda images, made: [z - z.mean() for z in right(images, made)],
     ),
 )
 

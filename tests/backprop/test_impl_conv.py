@@ -75,8 +75,31 @@ def test_no_channel_gives_the_bias_and_no_filter_gives_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("x", "weight", "stride", "padding"),
-    [(X, W[:, :1], 1, 0), (X[0], W, 1, 0), (X[:, :, :2], W, 1, 0), (X, W, 0, 0), (X, W, 1, -1)],
+    [
+        *(
+            (X, W[:, :1], 1, 0),
+            (X[0], W, 1, 0),
+            (X[:, :, :2], W, 1, 0),
+            (X, W, 0, 0),
+            (X, W, 1, -1),
+        ),
+        (torch.ones(5, 2, 4), W, 1, 0),  # no batch, though the channels seem to fit
+        (X[:, :, :1], torch.ones(3, 2, 4, 3), 1, 1),  # one row more than the padded image has
+    ],
 )
 def test_what_does_not_fit_is_refused(x: Tensor, weight: Tensor, stride: int, padding: int) -> None:
     with pytest.raises(ValueError, match="must"):
         conv2d(x, weight, None, stride, padding)
+
+
+def test_by_default_it_goes_one_step_at_a_time_without_a_border() -> None:
+    x, weight, bias = randn(0, 2, 2, 5, 4), randn(1, 3, 2, 3, 3), randn(2, 3)
+    expected = functional.conv2d(x, weight, bias)
+    upstream = randn(3, *expected.shape)
+    loops = conv2d_loops(x.tolist(), weight.tolist(), bias.tolist())
+    assert_close(torch.tensor(loops, dtype=torch.float64), expected)
+    assert_close(unfold(x, (3, 3)), functional.unfold(x, (3, 3)))
+    matrix = weight_matrix(weight, (5, 4))
+    assert_close((x.flatten(1) @ matrix.T).reshape(expected.shape), functional.conv2d(x, weight))
+    given = conv2d_gradients(x, weight, upstream)
+    assert_close(given, conv2d_gradients(x, weight, upstream, 1, 0))

@@ -105,3 +105,10 @@ def test_no_examples() -> None:
     assert cross_entropy(torch.ones(0, 3), none).isnan()
     assert math.isnan(cross_entropy_loops(torch.ones(0, 3), none))
     assert cross_entropy_gradient(torch.ones(0, 3), none).shape == (0, 3)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 3, 5)])
+def test_softmax_is_along_the_last_dimension(shape: tuple[int, ...]) -> None:
+    z = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert_close(log_softmax(z), functional.log_softmax(z, -1))
+    assert_close(softmax(z), functional.softmax(z, -1))

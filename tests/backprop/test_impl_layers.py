@@ -148,6 +148,12 @@ def test_one_layer_in_two_places() -> None:
         Model(relu, Linear(randn(2, 2), randn(2)), relu)
 
 
+def test_a_model_remembers_too() -> None:
+    model, x = Model(Linear(randn(3, 2), randn(2))), randn(4, 3)
+    loss = model(x, randn(4, 2))
+    assert model.inp is x and model.out is loss
+
+
 def test_a_layer_must_say_how_it_goes_back() -> None:
     with pytest.raises(NotImplementedError):
         Layer().backward()

@@ -135,3 +135,13 @@ def test_a_branch_that_cannot_be_scaled_is_refused(layers: int, branches: int) -
 def test_unusable_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Unusable):
         replace(FEW, **wrong)
+
+
+def test_a_generator_decides_alone() -> None:
+    def drawn(seed: int, elsewhere: int) -> torch.Tensor:
+        torch.manual_seed(elsewhere)
+        stream = torch.Generator().manual_seed(seed)
+        return fixup_([[torch.empty(4, 4), torch.empty(4, 4)] for _ in range(2)], stream)[1][0]
+
+    assert torch.equal(drawn(0, 1), drawn(0, 2))
+    assert not torch.equal(drawn(0, 1), drawn(3, 1))

@@ -118,3 +118,37 @@ def test_depth_neither_over_nor_underflows() -> None:
 def test_errors_say_what_is_wrong(call, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_by_default_the_kernel_is_that_of_a_rectifier() -> None:
+    assert_close(arc_cosine_kernel(X, Y), arc_cosine_kernel(X, Y, 1))
+    assert arc_cosine_kernel_loops(X[0], Y[0]) == arc_cosine_kernel_loops(X[0], Y[0], 1)
+
+
+def test_short_vectors_have_angles_and_rounding_makes_none() -> None:
+    """The cosine of a vector and its multiple may be rounded beyond 1, where it has no angle."""
+    stream = torch.Generator().manual_seed(0)
+    many = torch.randn(300, 7, generator=stream, dtype=torch.float64)
+    for factor in (3.0, -3.0):
+        for x in many:
+            pair = (x[None], factor * x[None])
+            exact = 3 * float(x @ x) if factor > 0 else 0.0
+            kernel = arc_cosine_kernel(*pair).item()
+            assert kernel == pytest.approx(exact, abs=1e-6)
+            assert arc_cosine_kernel_loops(x, factor * x) == pytest.approx(exact, abs=1e-6)
+    assert arc_cosine_kernel_loops(1e-3 * X[0], 1e-3 * X[0]) > 0
+
+
+def test_a_length_below_epsilon_counts_as_epsilon() -> None:
+    x = torch.tensor([[1e-9, 0.0]], dtype=torch.float64)
+    expected = torch.nn.functional.cosine_similarity(x, x)
+    assert_close(cosine_similarity(x, x), expected)
+    assert_close(cosine_similarity(X, 1e-3 * X), torch.ones(2, dtype=torch.float64))
+
+
+def test_one_row_of_zeros_among_others_is_refused() -> None:
+    x = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    with pytest.raises(ValueError, match="x must have rows that are not zeros"):
+        layer_products(x, (3,))
+    with pytest.raises(ValueError, match=r"must have shapes \(a, n\), \(b, n\)"):
+        arc_cosine_kernel(torch.ones(2, 2, 2), torch.ones(2, 2))

@@ -72,3 +72,17 @@ def test_gradients_and_squares_are_autograds() -> None:
     assert found.backward[2] == pytest.approx(
         squared_length(READOUT * MASK * torch.where(z > 0, 1, 0.2))
     )
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3)])
+def test_a_generator_decides_alone(shape: tuple[int, int]) -> None:
+    def drawn(seed: int, elsewhere: int) -> torch.Tensor:
+        torch.manual_seed(elsewhere)
+        stream = torch.Generator().manual_seed(seed)
+        return orthogonal_(torch.empty(shape, dtype=torch.float64), generator=stream)
+
+    assert torch.equal(drawn(0, 1), drawn(0, 2))
+    assert not torch.equal(drawn(0, 1), drawn(3, 1))
+    w = drawn(0, 1)
+    small = w.T @ w if shape[0] > shape[1] else w @ w.T
+    assert torch.allclose(small, torch.eye(min(shape), dtype=torch.float64), atol=1e-12)

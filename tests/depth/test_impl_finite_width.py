@@ -24,8 +24,15 @@ def test_ratios_are_those_of_a_network_of_torch() -> None:
 
 
 def test_the_size_of_the_input_does_not_matter() -> None:
-    found = [layer_ratios(s * X, (5, 5), torch.Generator().manual_seed(1)) for s in (1.0, 2.0**300)]
-    assert found[0] == found[1]
+    sizes = (1.0, 2.0**300, 2.0**-300)
+    found = [layer_ratios(s * X, (5, 5), torch.Generator().manual_seed(1)) for s in sizes]
+    assert found[0] == found[1] == found[2]
+
+
+def test_an_input_may_have_zeros() -> None:
+    assert (
+        len(layer_ratios(torch.tensor([0.0, 1.0]), (5, 5), torch.Generator().manual_seed(0))) == 2
+    )
 
 
 def test_a_layer_that_dies_is_the_last() -> None:

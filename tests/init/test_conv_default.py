@@ -12,7 +12,8 @@ from torch import nn
 
 from derivations import load
 from experiments.init import _lesson_cnn as cnn
-from experiments.init.conv_default import Settings, compare, digits, measure, tables
+from experiments.init._default_runs import digits
+from experiments.init.conv_default import Settings, compare, measure, tables
 from experiments.settings import Unusable
 from experiments.statistics import judge
 from impl.init.conv_default import default_bound, layer_squares, reset_parameters_
@@ -56,6 +57,16 @@ def test_a_fan_below_one_is_refused() -> None:
         default_bound(0)
     with pytest.raises(ValueError, match="x must be a vector"):
         layer_squares(torch.ones(2, 2), (3,))
+
+
+def test_one_input_has_the_bound_one() -> None:
+    assert default_bound(1) == 1
+
+
+def test_without_biases_nothing_is_added() -> None:
+    nothing = torch.zeros(6)
+    assert layer_squares(nothing, (4, 3), torch.Generator().manual_seed(5), bias=False) == [0, 0]
+    assert min(layer_squares(nothing, (4, 3), torch.Generator().manual_seed(5))) > 0
 
 
 def test_layers_are_those_of_torch() -> None:

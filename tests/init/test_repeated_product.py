@@ -145,3 +145,9 @@ def test_theory_and_measurement_agree() -> None:
 def test_unusable_settings_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(Unusable):
         replace(FEW, **wrong)
+
+
+def test_no_step_and_no_spread_are_no_mistake() -> None:
+    x = torch.ones(3)
+    assert list(repeated_product(x, 0, 1.0)) == []
+    assert [float(y.abs().sum()) for y in repeated_product(x, 2, 0.0)] == [0, 0]

@@ -72,7 +72,7 @@ console.log(JSON.stringify(typed.map(([a, b]) => {
 def on_the_page(typed: list[tuple[str, str]]) -> list[str]:
     """What the page shows for shapes that a reader types."""
     script = ROOT / "docs" / "javascripts" / "broadcasting.js"
-    command = [katex._program("node"), "-e", BROWSER, str(script)]
+    command = [katex.program("node"), "-e", BROWSER, str(script)]
     done = subprocess.run(
         command, input=json.dumps(typed), capture_output=True, encoding="utf-8", check=True
     )

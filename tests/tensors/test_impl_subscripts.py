@@ -85,3 +85,15 @@ def test_a_size_of_one_gives_way() -> None:
         "j": 3,
     }
     assert sizes_of([("i",), ("i",)], [torch.zeros(1), torch.zeros(0)]) == {"i": 0}
+
+
+@pytest.mark.parametrize("shapes", [(3, 1), (1, 3), (1, 3, 1), (3, 1, 3)])
+def test_what_is_not_one_says_how_large_a_label_is(shapes: tuple[int, ...]) -> None:
+    operands = [torch.zeros(size) for size in shapes]
+    assert sizes_of([("i",)] * len(shapes), operands) == {"i": 3}
+    assert parse(",".join("i" * len(shapes)), operands)[1] == ()
+
+
+def test_a_one_in_between_hides_no_disagreement() -> None:
+    with pytest.raises(ValueError, match="einsum: "):
+        parse("i,i,i", [torch.zeros(size) for size in (3, 1, 2)])
