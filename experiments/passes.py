@@ -96,7 +96,7 @@ class Rescaled:
         """Take the next vectors, which came from the last ones, and bring them to size 1/2 to 1."""
         before = self.exponent.to(vectors.device)
         if is_plain(vectors) and not self.fixed and self.lowest == -math.inf:
-            self._append_plain(vectors.contiguous(), before)
+            self._append_plain(vectors.detach().contiguous(), before)
             return
         largest = vectors.abs().amax(dim=1, keepdim=True)
         if self.fixed:
@@ -113,14 +113,14 @@ class Rescaled:
         self.logs.append(mean_square(self.vectors).log2() + 2 * self.exponent[:, 0])
 
     def _append_plain(self, vectors: Tensor, before: Tensor) -> None:
-        """The same in one go over the numbers, which costs less than its nine functions of torch."""
+        """The same in one go over the numbers, which costs less than its functions of torch."""
         from experiments.rescaling import rescaled
 
-        scaled, squares = torch.empty_like(vectors), torch.empty(len(vectors), dtype=torch.float64)
+        scaled = torch.empty_like(vectors)
         more = torch.empty(len(vectors), 1, dtype=torch.int64)
-        rescaled(*(each.numpy() for each in (vectors, scaled, more, squares)))
+        rescaled(vectors.numpy(), scaled.numpy(), more.numpy())
         self.vectors, self.exponent = scaled, before + more
-        self.logs.append(squares.log2() + 2 * self.exponent[:, 0])
+        self.logs.append(mean_square(scaled).log2() + 2 * self.exponent[:, 0])
 
     def _check(self, largest: Tensor) -> None:
         held = largest.isfinite() & ((largest == 0) | (largest >= SMALLEST))
@@ -137,7 +137,13 @@ class Rescaled:
 
 def mean_square(vectors: Tensor) -> Tensor:
     """The second moment of each vector's entries, in float64."""
-    return vectors.double().square().mean(dim=1)
+    if not is_plain(vectors):
+        return vectors.double().square().mean(dim=1)
+    from experiments.rescaling import mean_squares
+
+    found = torch.empty(len(vectors), dtype=torch.float64)
+    mean_squares(vectors.detach().contiguous().numpy(), found.numpy())
+    return found
 
 
 class Weights:

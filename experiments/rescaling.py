@@ -1,4 +1,4 @@
-"""Vectors brought to ordinary size by powers of two, with their mean squares: in one go over each row, in Numba."""
+"""Vectors brought to ordinary size by powers of two, and their mean squares: each in one go over a row, in Numba."""
 
 from __future__ import annotations
 
@@ -22,26 +22,28 @@ def _largest(bits: Any) -> Any:
     return most
 
 
-# the order of a sum is left to the compiler, which is the same for all networks on one machine
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _scaled(row: Any, out: Any, factor: Any) -> Any:
-    total = 0.0
-    for i in range(len(row)):
-        out[i] = row[i] * factor
-        total += np.float64(out[i]) * np.float64(out[i])
-    return total
-
-
 @compiled
-def rescaled(vectors: Any, out: Any, exponents: Any, squares: Any) -> None:
-    """Fill ``out`` with each row times 2**-exponent, of size 1/2 to 1; ``squares`` with its mean squares.
+def rescaled(vectors: Any, out: Any, exponents: Any) -> None:
+    """Fill ``out`` with each row times 2**-exponent, of size 1/2 to 1.
 
     A row of zeros has the exponent 1; one with a number that is none, or infinite, becomes nan.
     """
     bits = vectors.view(np.int32)
     for row in range(len(vectors)):
         most = of_bits(_largest(bits[row]))
-        mantissa, exponent = math.frexp(most if most != 0 else np.float32(1))
-        factor = np.float32(mantissa) / (most if most != 0 else np.float32(1))
-        exponents[row, 0] = exponent
-        squares[row] = _scaled(vectors[row], out[row], factor) / vectors.shape[1]
+        most = most if most != 0 else np.float32(1)
+        mantissa, exponents[row, 0] = math.frexp(most)
+        factor = np.float32(mantissa) / most
+        for i in range(vectors.shape[1]):
+            out[row, i] = vectors[row, i] * factor
+
+
+# the order of a sum is left to the compiler, which is the same for all networks on one machine
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def mean_squares(vectors: Any, out: Any) -> None:
+    """Fill ``out`` with the mean square of each row, summed in float64."""
+    for row in range(len(vectors)):
+        total = 0.0
+        for i in range(vectors.shape[1]):
+            total += np.float64(vectors[row, i]) * np.float64(vectors[row, i])
+        out[row] = total / vectors.shape[1]
