@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.depth._exact_networks import KEPT, KINDS, SCALE, SLOPE, laws, networks
+from experiments.depth._last_layer import densities, draw_last_layer
 from experiments.depth._wrong_laws import WRONG_LAWS
 from experiments.figures import Picture
 from experiments.settings import Unusable, at_least
@@ -175,7 +176,7 @@ def law_against_weights(
 
 
 def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:
-    """Where networks end up: last layer and gradient at the input, in powers of 10 of the mean square."""
+    """Where networks end up: mean squares of last layer and gradient at the input, as powers of 10; and densities."""
     import numpy as np
 
     shown = samples[samples["network"] < SHOWN]
@@ -183,7 +184,8 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     frame = shown[["kind", "source"]].assign(
         forward=(shown[f"x_{settings.depth}"] - shown["x_0"]) * log10, backward=shown["u_0"] * log10
     )
-    return {"ends.csv": frame[np.isfinite(frame["forward"])].reset_index(drop=True)}
+    ends = frame[np.isfinite(frame["forward"])].reset_index(drop=True)
+    return {"ends.csv": ends, "last_layer.csv": densities(samples, settings)}
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
@@ -215,6 +217,16 @@ PICTURES = (
         "vary less, and residual blocks grow.",
         wrong="If a law forgot something, the crosses would lie elsewhere, or tilt another way.",
         alt="Three clouds of dots with crosses spread evenly over them.",
+    ),
+    Picture(
+        draw_last_layer,
+        name="last_layer",
+        data="last_layer.csv",
+        caption="The last layer of the ReLU networks. The curve is its density, from the characteristic function of "
+        "one layer to the power of the depth: no network is sampled for it. Bars are networks drawn layer by layer, "
+        "crosses networks with real weights, with their standard errors.",
+        wrong="The bars would stand beside the curve, or be wider than it.",
+        alt="A lopsided bell curve, and bars and crosses that follow it.",
     ),
 )
 
