@@ -39,7 +39,7 @@ def rescaled(vectors: Any, out: Any, exponents: Any) -> None:
 
 
 # the order of a sum is left to the compiler, which is the same for all networks on one machine
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
 def mean_squares(vectors: Any, out: Any) -> None:
     """Fill ``out`` with the mean square of each row, summed in float64."""
     for row in range(len(vectors)):
