@@ -16,6 +16,7 @@ from experiments.final_law import FinalLaw
 from experiments.law import Law, constant, random_numbers, sample
 from experiments.law_inputs import LARGEST_BLOCK, sample_inputs
 from experiments.law_passes import BLOCK
+from experiments.stack import random_stream
 from experiments.weights import kaiming_weights
 
 
@@ -24,7 +25,8 @@ def races() -> list[Race]:
     return [
         *(width_race(width, both) for width in (512, 1024) for both in (False, True)),
         *(inputs_race(512, k) for k in (2, 32)),
-        *stack_races(),
+        *stack_races(512),
+        *stack_races(1024),
     ]
 
 
@@ -112,10 +114,10 @@ def with_weights(width: int, depth: int, k: int, both: bool) -> None:
         gradient.square().mean(0)
 
 
-def stack_races(width: int = 1024, depth: int = 10) -> list[Race]:
-    """A deep ReLU stack with fresh weights, forwards: buffers that are used again, against a loop."""
+def stack_races(width: int, depth: int = 10) -> list[Race]:
+    """A deep ReLU stack with fresh weights, forwards: numbers that are counted, buffers that are used again."""
     stack = passes.Stack([width] * (depth + 1), kaiming_weights("normal").fill)
-    weights, stream = passes.Weights(stack, "cpu", twice=False), torch.Generator().manual_seed(0)
+    weights, stream = passes.Weights(stack, "cpu", twice=False), random_stream(0)
 
     def ours(x: torch.Tensor) -> None:
         signal, _ = passes.forwards(stack, weights, x, stream, remember=False)

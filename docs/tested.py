@@ -25,9 +25,14 @@ MACHINERY = {
     "derivations/solve.py": (*ROADS, "test_sceptic", "test_proof"),
     "derivations/vectorised.py": ("test_sceptic", "test_proof"),
     "experiments/passes.py": ("test_stack", "test_passes"),
+    "experiments/orthogonal.py": ("test_orthogonal",),
+    "experiments/philox.py": ("test_philox",),
+    "experiments/philox_long.py": ("test_philox",),
     "experiments/ratios.py": ("test_ratios",),
+    "experiments/rescaling.py": ("test_passes",),
     "experiments/stack.py": ("test_stack", "test_passes", "test_labels"),
     "experiments/statistics.py": ("test_statistics", "test_distributions"),
+    "experiments/streams.py": ("test_philox",),
     "experiments/verdict.py": ("test_verdict", "test_distributions"),
 }
 

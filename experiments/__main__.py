@@ -7,6 +7,10 @@ if __name__ == "__main__":
         from experiments.sweep import main
 
         main(sys.argv[2:])
+    elif sys.argv[1:] == ["--list"]:
+        from derivations.rows import ROWS
+
+        print(*ROWS, sep="\n")  # before anything is imported
     elif sys.argv[1:2] == ["stack"]:
         from experiments.own_stack_command import main as own
 

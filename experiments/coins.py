@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
-from experiments.passes import FloatArray
+from experiments.traces import FloatArray
 
 REACH = 10  # deviations about the mean that are in the table, and 40: less than 1e-20 is beyond
 

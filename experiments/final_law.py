@@ -16,17 +16,20 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
-from scipy import stats
-from scipy.interpolate import CubicHermiteSpline
 from scipy.special import gammaln, loggamma
 
+from experiments.coins import binomial
 from experiments.law import Law
-from experiments.passes import FloatArray
 from experiments.settings import Unusable
+from experiments.traces import FloatArray
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicHermiteSpline
 
 TINY = 1e-16  # what may be left out
 SPARE = 16  # points a cell of the Fourier series is divided into, for the table of quantiles
@@ -46,12 +49,10 @@ class LayerLaw:
     @cached_property
     def active(self) -> tuple[FloatArray, FloatArray]:
         """The numbers k of active units that count, and their probabilities given that one is."""
-        coins = stats.binom(self.units, (1 - self.law.dropout) / 2)
-        reach = 10 * coins.std() + 40  # Hoeffding and Chernoff: less than 1e-20 is beyond
-        low = max(1, math.floor(coins.mean() - reach))
-        k = np.arange(low, min(self.units, math.ceil(coins.mean() + reach)) + 1)
-        weights = coins.pmf(k)
-        return k[weights > 0], weights[weights > 0] / weights.sum()
+        low, weights = binomial(self.units, (1 - self.law.dropout) / 2)
+        k = np.arange(low, low + len(weights), dtype=np.float64)
+        count = (k > 0) & (weights > 0)
+        return k[count], weights[count] / weights[count].sum()
 
     @property
     def dead(self) -> float:
@@ -134,6 +135,8 @@ class FinalLaw:
 
     @cached_property
     def _below(self) -> CubicHermiteSpline:
+        from scipy.interpolate import CubicHermiteSpline  # slow to import
+
         x, density, below = self.table
         return CubicHermiteSpline(x, below, density)
 
@@ -167,12 +170,26 @@ class FinalLaw:
         p = np.asarray(share, dtype=np.float64)
         if not ((p >= 0) & (p <= 1)).all():
             raise Unusable("shares of networks must be from 0 to 1")
+        points, below = self._rising
+        return np.interp(p, below, points)
+
+    @cached_property
+    def _rising(self) -> tuple[FloatArray, FloatArray]:
+        """log2 where the distribution function rises, and the function there."""
         x, _, below = self.table
         inside = np.concatenate([[True], np.diff(below) > 0])
-        return np.interp(p, below[inside], x[inside]) / math.log(2)
+        return x[inside] / math.log(2), below[inside]
+
+    @cached_property
+    def _guide(self) -> npt.NDArray[np.int64]:
+        from experiments.inverse import guide
+
+        return guide(self._rising[1])
 
     def draw(self, stream: Generator, networks: int) -> FloatArray:
         """log2 mean squares of ``networks`` networks, whatever their depth; -inf for dead ones."""
-        share = stream.random(networks)
-        living = np.minimum(share / self.alive, 1)
-        return np.where(share < self.alive, self.quantile(living), -np.inf)
+        from experiments.inverse import inverse  # Numba, for draws alone
+
+        found = stream.random(networks)
+        inverse(found, *self._rising, self._guide, self.alive)
+        return found

@@ -39,9 +39,8 @@ from experiments.law_passes import (
     both_passes,
     forward_pass,
 )
-from experiments.passes import FloatArray
 from experiments.settings import Unusable, at_least
-from experiments.stack import Trace, worker_count
+from experiments.traces import FloatArray, Trace, worker_count
 
 Counts = npt.NDArray[np.int64]
 NO_MORE: FloatArray = np.zeros(())  # what is not needed, or not there

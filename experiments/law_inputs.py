@@ -18,16 +18,17 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from experiments.law import Law, random_numbers
-from experiments.passes import FloatArray
+from experiments.law import Law
+from experiments.orthogonal import basis_and_triangle, triangle
+from experiments.philox_long import normal
 from experiments.settings import Unusable, at_least
-from experiments.stack import worker_count
+from experiments.traces import FloatArray, worker_count
 
 LARGEST_BLOCK = 16  # networks that are drawn side by side
 CACHED = 2**17  # numbers in a layer of a block, about what a core's cache holds
@@ -123,19 +124,18 @@ def columns(factor: FloatArray, exponent: npt.NDArray[np.int64]) -> Columns:
     return Columns(np.ldexp(factor, -more[:, None, :]), exponent + more)
 
 
-def triangle(x: FloatArray) -> FloatArray:
-    """R of x = Q R, (networks, rank, k)."""
-    return np.asarray(np.linalg.qr(x, mode="r"))
-
-
 class _Block:
     """Some networks, side by side."""
 
     def __init__(
         self, law: Law, x: FloatArray, size: int, layers: Sequence[int], key: tuple[int, ...]
     ) -> None:
-        self.law, self.size, self.layers, self.key = law, size, layers, key
-        self.basis, factor = np.linalg.qr(np.broadcast_to(x.T, (size, *x.T.shape)))
+        self.law, self.size, self.layers = law, size, layers
+        words = np.random.SeedSequence(key[0], spawn_key=key[1:]).generate_state(3, np.uint32)
+        self.key, self.word = (int(words[0]), int(words[1])), int(words[2])
+        self.drawn: tuple[int, FloatArray] = 0, np.empty(0)  # the last layer's weights
+        columns_of_x = np.ascontiguousarray(np.broadcast_to(x.T, (size, *x.T.shape)))
+        self.basis, factor = basis_and_triangle(columns_of_x)
         nothing = np.zeros((size, len(x)), dtype=np.int64)
         self.signals = [columns(factor, nothing)]
         self.gradients: dict[int, Columns] = {}
@@ -164,17 +164,20 @@ class _Block:
 
     def normal(self, layer: int, use: int, *shape: int) -> FloatArray:
         """Standard normal numbers, the same whenever they are asked for."""
-        return random_numbers(*self.key, layer, use).standard_normal((self.size, *shape))
+        numbers = np.empty((self.size, *shape))
+        normal(numbers.reshape(-1), self.key, (layer, use, self.word))
+        return numbers
 
     def weights(self, layer: int) -> FloatArray:
         """Ξ: W Q without its factor, (networks, units, rank)."""
-        return self.normal(
-            layer, WEIGHTS, int(self.law.widths[layer]), self.signals[layer - 1].factor.shape[1]
-        )
+        if self.drawn[0] != layer:
+            units, rank = int(self.law.widths[layer]), self.signals[layer - 1].factor.shape[1]
+            self.drawn = layer, self.normal(layer, WEIGHTS, units, rank)
+        return self.drawn[1]
 
     def preactivations(self, layer: int) -> FloatArray:
         """Z = Ξ R, without the weights' factor but with the exponent's change, (networks, units, k)."""
-        return self.weights(layer) @ self.signals[layer - 1].factor * self.deviation(layer)
+        return self.weights(layer) @ (self.signals[layer - 1].factor * self.deviation(layer))
 
     def deviation(self, layer: int) -> float:
         """That of the weights."""
@@ -182,7 +185,12 @@ class _Block:
 
     def rectified(self, z: FloatArray) -> FloatArray:
         """The (leaky) ReLU."""
-        return np.where(z > 0, z, self.law.negative_slope * z)
+        slope = self.law.negative_slope
+        return np.where(z > 0, z, slope * z) if slope else np.maximum(z, 0.0)
+
+    def derivative(self, z: FloatArray) -> npt.NDArray[Any]:
+        """That of the (leaky) ReLU."""
+        return np.where(z > 0, 1.0, self.law.negative_slope) if self.law.negative_slope else z > 0
 
     def backwards(self, shared: bool) -> None:
         """Gradients from the top down, and the kernel."""
@@ -192,15 +200,15 @@ class _Block:
         exponent = np.zeros((self.size, k), dtype=np.int64)
         z = self.preactivations(depth)
         for layer in range(depth, 0, -1):
-            gradient = gradient * np.where(z > 0, 1.0, self.law.negative_slope)
+            gradient = gradient * self.derivative(z)
             above = columns(triangle(gradient), exponent)
             self.gradients[layer] = above
             self.kernel.add(self.signals[layer - 1], above)
-            scaled = np.ldexp(gradient, (exponent - above.exponent)[:, None, :])
+            scaled = gradient * np.ldexp(1.0, exponent - above.exponent)[:, None, :]
             basis = self.basis
             if layer > 1:
                 z = self.preactivations(layer - 1)
-                basis, _ = np.linalg.qr(self.rectified(z))
+                basis, _ = basis_and_triangle(self.rectified(z))
             gradient, exponent = self.below(layer, scaled, above, basis), above.exponent
         self.gradients[0] = columns(triangle(gradient), exponent)
 
@@ -209,10 +217,11 @@ class _Block:
     ) -> FloatArray:
         """Wᵀ U: along the inputs' span what Ξ says, at right angles fresh noise."""
         rank, _ = above.factor.shape[1:]
-        noise = self.normal(layer, NOISE, basis.shape[1], rank) @ above.factor
-        along = self.weights(layer).transpose(0, 2, 1) @ gradient
+        deviation = self.deviation(layer)
+        noise = self.normal(layer, NOISE, basis.shape[1], rank) @ (above.factor * deviation)
+        along = deviation * (self.weights(layer).transpose(0, 2, 1) @ gradient)
         known = basis @ (along - basis.transpose(0, 2, 1) @ noise)
-        return self.deviation(layer) * (noise + known)
+        return np.add(known, noise, out=known)
 
 
 class Kernel:

@@ -26,8 +26,8 @@ from experiments.law import (
     rectified,
 )
 from experiments.law_passes import BLOCK, Step
-from experiments.passes import FloatArray
 from experiments.settings import Unusable, at_least
+from experiments.traces import FloatArray
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
-from experiments.passes import FloatArray
 from experiments.settings import Unusable
+from experiments.traces import FloatArray
 
 BLOCK = 2048  # networks that share a random stream, and are drawn side by side
 

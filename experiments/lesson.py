@@ -19,10 +19,10 @@ import torch
 from derivations.init.kaiming import DERIVATION
 from derivations.init.relu import DERIVATION as RELU
 from experiments.data import digits
-from experiments.passes import FloatArray
 from experiments.settings import StackSettings
 from experiments.stack import one_thread_each, random_stream
 from experiments.statistics import Comparison, mean_value
+from experiments.traces import FloatArray
 from experiments.weights import Weights
 
 UNITS = 50

@@ -15,15 +15,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from experiments.activations import IDENTITY, Activation, leaky
 from experiments.settings import Unusable
+from experiments.streams import is_plain, layer_of
+from experiments.traces import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 Initialiser = Callable[
     [Tensor, torch.Generator], object
 ]  # fills weights of shape (fan_out, fan_in)
@@ -96,6 +95,9 @@ class Rescaled:
     def append(self, vectors: Tensor) -> None:
         """Take the next vectors, which came from the last ones, and bring them to size 1/2 to 1."""
         before = self.exponent.to(vectors.device)
+        if is_plain(vectors) and not self.fixed and self.lowest == -math.inf:
+            self._append_plain(vectors.detach().contiguous(), before)
+            return
         largest = vectors.abs().amax(dim=1, keepdim=True)
         if self.fixed:
             self._check(largest)
@@ -109,6 +111,16 @@ class Rescaled:
                 factor = torch.exp2((before - self.exponent).to(vectors.dtype))
         self.vectors = vectors * factor
         self.logs.append(mean_square(self.vectors).log2() + 2 * self.exponent[:, 0])
+
+    def _append_plain(self, vectors: Tensor, before: Tensor) -> None:
+        """The same in one go over the numbers, which costs less than its functions of torch."""
+        from experiments.rescaling import rescaled
+
+        scaled = torch.empty_like(vectors)
+        more = torch.empty(len(vectors), 1, dtype=torch.int64)
+        rescaled(vectors.numpy(), scaled.numpy(), more.numpy())
+        self.vectors, self.exponent = scaled, before + more
+        self.logs.append(mean_square(scaled).log2() + 2 * self.exponent[:, 0])
 
     def _check(self, largest: Tensor) -> None:
         held = largest.isfinite() & ((largest == 0) | (largest >= SMALLEST))
@@ -125,7 +137,13 @@ class Rescaled:
 
 def mean_square(vectors: Tensor) -> Tensor:
     """The second moment of each vector's entries, in float64."""
-    return vectors.double().square().mean(dim=1)
+    if not is_plain(vectors):
+        return vectors.double().square().mean(dim=1)
+    from experiments.rescaling import mean_squares
+
+    found = torch.empty(len(vectors), dtype=torch.float64)
+    mean_squares(vectors.detach().contiguous().numpy(), found.numpy())
+    return found
 
 
 class Weights:
@@ -145,10 +163,11 @@ class Weights:
     def draw(self, layer: int, stream: torch.Generator) -> Tensor:
         """Fresh weights of ``layer`` (1 to L), shape (fan_out, fan_in), and fresh biases if it has any."""
         weights = self.of(layer)
-        self.stack.initialise(weights, stream)
         bias = self.bias(layer)
-        if self.stack.biases is not None and bias is not None:
-            self.stack.biases(bias, weights.shape[1], stream)
+        with layer_of(stream, layer):
+            self.stack.initialise(weights, stream)
+            if self.stack.biases is not None and bias is not None:
+                self.stack.biases(bias, weights.shape[1], stream)
         return weights
 
     def of(self, layer: int) -> Tensor:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from experiments.data import cotangent_vectors, input_vectors
-from experiments.passes import FloatArray, Stack
+from experiments.passes import Stack
 from experiments.settings import StackSettings, Unusable
-from experiments.stack import Trace, Track, run
+from experiments.stack import Track, run
 from experiments.statistics import Comparison, mean_of_squares, mean_value
+from experiments.traces import FloatArray, Trace
 
 FEWEST = 40  # values / relative variance below which p-values cannot be trusted (200 ReLU units)
 

@@ -20,7 +20,6 @@ from rich.table import Column, Table
 from experiments import results
 from experiments.figures import render
 from experiments.fingerprint import deciding, fingerprint, versions
-from experiments.stack import one_thread_each
 from experiments.statistics import judge
 from experiments.verdict import verdict
 
@@ -58,6 +57,10 @@ def run_rows(rows: Sequence[str], out: Path, *, changed: bool = False) -> int:
 
 def run_row(row: str, settings: Any, out: Path, console: Console | None = None) -> dict[str, Any]:
     """Run one experiment, write ``out/row``, show it, and return its verdict."""
+    from experiments.stack import (
+        one_thread_each,
+    )  # torch, which rows that have not changed do without
+
     console = console or Console(highlight=False)
     start = time.perf_counter()
     module = load(row)

@@ -6,12 +6,10 @@ to the last bit for any number of workers. How one network runs is in :mod:`expe
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,22 +18,11 @@ from torch import Tensor
 
 from experiments.data import Labelled
 from experiments.losses import Loss
-from experiments.passes import Draw, FloatArray, Stack, Weights, backwards, forwards
+from experiments.passes import Draw, Stack, Weights, backwards, forwards
+from experiments.streams import Stream, stream
+from experiments.traces import FloatArray, Trace, worker_count
 
 Track = Callable[..., Iterable[Any]]  # as rich.progress.track: (items, description=..., total=...)
-
-
-@dataclass(frozen=True)
-class Trace:
-    """log2 of mean squares, shape (networks, L + 1, vectors); a vector of zeros has -inf.
-
-    ``forward[:, l]`` is that of x_l. ``backward[:, l]`` is that of the gradient with respect to z_l
-    = W_l x_{l-1}, and for l = 0 with respect to the input; it is empty if the stack was run
-    forwards only.
-    """
-
-    forward: FloatArray
-    backward: FloatArray
 
 
 def run(
@@ -96,20 +83,14 @@ def _top(
     return cotangent(stack.widths[-1], stream) if cotangent else None
 
 
-def random_stream(seed: int, *key: int, device: str = "cpu") -> torch.Generator:
+def random_stream(seed: int, *key: int, device: str = "cpu") -> Stream:
     """The random numbers of ``key``: a hash of seed and key, so that no two streams are related.
 
     torch's CPU generator takes only 32 bits of it. Hence one stream a network and not one a layer:
     two of 10,000 networks would share a stream in one run of a hundred, two of their layers in
-    every run.
+    every run. The weights of its layers have 96 bits (:mod:`experiments.streams`).
     """
-    state = np.random.SeedSequence(entropy=seed, spawn_key=key).generate_state(1, np.uint64)
-    return torch.Generator(device).manual_seed(int(state[0] >> 1))
-
-
-def worker_count(workers: int, device: str = "cpu") -> int:
-    """How many threads: as asked for, or one a core; a GPU is kept busy by one."""
-    return 1 if device != "cpu" else workers or os.cpu_count() or 1
+    return stream(seed, key, device)
 
 
 @contextmanager

@@ -28,8 +28,9 @@ from experiments import law, stack
 from experiments.data import cotangent_vectors, input_vectors
 from experiments.figures import Picture, render
 from experiments.fingerprint import code_fingerprint
-from experiments.passes import FloatArray, Stack
+from experiments.passes import Stack
 from experiments.settings import at_least, check_device
+from experiments.traces import FloatArray, Trace
 from experiments.weights import kaiming_weights
 
 KEPT = 200  # layers in the file, evenly spread; the band is held at all of these
@@ -82,7 +83,7 @@ def drawn(settings: Settings, layers: list[int]) -> dict[str, FloatArray]:
     return _moves(trace, range(len(layers)))
 
 
-def _moves(trace: stack.Trace, layers: Any) -> dict[str, FloatArray]:
+def _moves(trace: Trace, layers: Any) -> dict[str, FloatArray]:
     forward, backward = trace.forward[:, layers, 0], trace.backward[:, layers, 0]
     return {"forward": forward - forward[:, :1], "backward": backward - backward[:, -1:]}
 

@@ -10,6 +10,7 @@ from scipy import integrate, stats
 
 from derivations import load
 from experiments.final_law import FinalLaw
+from experiments.inverse import guide, inverse
 from experiments.law import Law, constant, random_numbers, sample
 from experiments.law_kinds import Orthogonal
 from experiments.settings import Unusable
@@ -103,3 +104,23 @@ def test_what_has_no_such_law_is_refused() -> None:
             FinalLaw(law)
     with pytest.raises(Unusable, match="from 0 to 1"):
         FinalLaw(Law((3, 4), 1.0)).quantile(1.1)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(3, 2), (8, 50), (512, 10_000)])
+def test_draws_are_quantiles_of_random_shares(width: int, depth: int) -> None:
+    """The compiled inverse is np.interp's, dead networks apart, however long the table and steep the function."""
+    final = FinalLaw(Law(constant(width, depth), math.sqrt(2)))
+    shares = random_numbers(3).random(20_000)
+    drawn = final.draw(random_numbers(3), 20_000)
+    living = shares < final.alive
+    assert np.isneginf(drawn[~living]).all()
+    expected = final.quantile(shares[living] / final.alive)
+    np.testing.assert_allclose(drawn[living], expected, rtol=0, atol=1e-9)
+
+
+def test_the_inverse_reaches_both_ends() -> None:
+    below, points = np.array([0.0, 1e-12, 0.5, 0.999, 1 - 1e-15]), np.arange(5.0)
+    shares = np.array([0.0, 5e-13, 0.25, 0.5, np.nextafter(1, 0), 1.0])
+    inverse(shares, points, below, guide(below), 1.0)
+    assert shares[:4] == pytest.approx([0, 0.5, 1.5, 2], abs=1e-9)
+    assert shares[4] == pytest.approx(4, abs=0.2) and np.isneginf(shares[5])

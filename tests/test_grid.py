@@ -29,6 +29,7 @@ MAY_IMPORT = {  # besides the standard library and itself
             "impl",
             "matplotlib",
             "mlxtend",
+            "numba",
             "numpy",
             "pandas",
             "rich",

@@ -12,6 +12,7 @@ from experiments.data import Labelled, digits, input_vectors, labelled_digits, t
 from experiments.passes import Stack
 from experiments.settings import Unusable
 from experiments.stack import random_stream, run
+from experiments.streams import layer_of
 from experiments.weights import kaiming_weights
 
 FILL = kaiming_weights("normal").fill
@@ -34,8 +35,9 @@ def test_cross_entropy_meets_the_labels_of_the_digits() -> None:
         stream = random_stream(2, network)
         drawn = labelled_digits(4)(784, stream)
         first, second = (torch.empty(20, 784), torch.empty(10, 20))
-        for weight in (first, second):
-            FILL(weight, stream)
+        for layer, weight in enumerate((first, second), 1):
+            with layer_of(stream, layer):
+                FILL(weight, stream)
         z = (drawn.vectors.double() @ first.double().T).requires_grad_()
         logits = torch.relu(z) @ second.double().T
         for labels, right in ((drawn.labels, True), ((drawn.labels + 1) % 10, False)):

@@ -18,10 +18,11 @@ import torch
 from experiments import law
 from experiments.law import Law, constant, gradients, log_mean_squares, sample
 from experiments.law_passes import Gradients
-from experiments.passes import FloatArray, Stack
+from experiments.passes import Stack
 from experiments.settings import Unusable
-from experiments.stack import Trace, run
+from experiments.stack import run
 from experiments.statistics import FALSE_ALARM
+from experiments.traces import FloatArray, Trace
 from impl.init.kaiming import calculate_gain
 from tests.two_samples import ZERO, Real, rejected, statistics
 

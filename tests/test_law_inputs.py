@@ -20,9 +20,9 @@ from experiments import law_inputs
 from experiments.law import Law, constant, gradients
 from experiments.law_inputs import Joint, sample_inputs
 from experiments.law_kinds import Orthogonal
-from experiments.passes import FloatArray
 from experiments.settings import Unusable
 from experiments.statistics import FALSE_ALARM
+from experiments.traces import FloatArray
 from tests.two_samples import ZERO, gaussian, log_squares, rejected
 
 HE = math.sqrt(2)

@@ -17,9 +17,9 @@ from experiments import law, law_kinds
 from experiments.law import Law, constant, gradients, sample
 from experiments.law_kinds import Orthogonal, Residual
 from experiments.law_passes import BLOCK, Gradients
-from experiments.passes import FloatArray
 from experiments.settings import Unusable
 from experiments.statistics import FALSE_ALARM
+from experiments.traces import FloatArray
 from tests.two_samples import Real, orthogonal, rejected, statistics
 
 HE = math.sqrt(2)

@@ -18,9 +18,11 @@ from experiments import losses, passes
 from experiments.activations import RELU, Activation, leaky, shifted
 from experiments.data import input_vectors
 from experiments.losses import Loss
-from experiments.passes import Stack, Weights, span
+from experiments.passes import Rescaled, Stack, Weights, span
 from experiments.settings import Unusable
-from experiments.stack import Trace, random_stream, run
+from experiments.stack import random_stream, run
+from experiments.streams import layer_of
+from experiments.traces import Trace
 from experiments.weights import (
     constant_biases,
     default_biases,
@@ -62,9 +64,10 @@ def by_autograd(
     signals, preactivations = [x.double().requires_grad_()], []
     for layer, (fan_out, fan_in) in enumerate(stack.shapes, 1):
         w, b = torch.empty(fan_out, fan_in), torch.zeros(fan_out)
-        stack.initialise(w, stream)
-        if stack.biases:
-            stack.biases(b, fan_in, stream)
+        with layer_of(stream, layer):
+            stack.initialise(w, stream)
+            if stack.biases:
+                stack.biases(b, fan_in, stream)
         preactivations.append(signals[-1] @ w.double().T + b.double())
         last = stack.linear_output and layer == stack.depth
         signals.append(preactivations[-1] if last else function(preactivations[-1]))
@@ -204,3 +207,28 @@ def test_every_thread_computes_on_one_core() -> None:
     run(Stack((4, 3), fill), GAUSSIAN, None, networks=4, seed=0, workers=2)
     assert found == [1] * 4
     assert torch.get_num_threads() == before
+
+
+def in_one_go(vectors: Tensor) -> Rescaled:
+    signal = Rescaled(torch.full((len(vectors), 1), 5, dtype=torch.int64))
+    signal.append(vectors)
+    return signal
+
+
+@pytest.mark.parametrize("columns", [1, 7, 16, 513])
+def test_rescaling_in_one_go_is_torchs(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit but for the order of a sum; of zeros, of what is no number, and of slices, too."""
+    wide = torch.randn(9, 2 * columns, generator=torch.Generator().manual_seed(1))
+    wide *= torch.tensor([1e-30, 1e-3, 1.0, 2.0, 3.0, 1e30, 0.0, 1.0, 1.0])[:, None]
+    wide[7, 0], wide[8, 0] = math.nan, math.inf
+    compiled = in_one_go(wide[:, ::2])
+    monkeypatch.setattr(passes, "is_plain", lambda tensor: False)
+    by_torch = in_one_go(wide[:, ::2])
+    assert torch.equal(compiled.vectors[:8].nan_to_num(9), by_torch.vectors[:8].nan_to_num(9))
+    assert torch.equal(compiled.exponent[:7], by_torch.exponent[:7])
+    np.testing.assert_allclose(
+        compiled.log_mean_squares(), by_torch.log_mean_squares(), rtol=0, atol=1e-13
+    )
+    assert np.isnan(compiled.log_mean_squares()[0, 7:]).all()
+    largest = compiled.vectors[:6].abs().amax(dim=1)
+    assert (largest >= 0.5).all() and (largest < 1).all()

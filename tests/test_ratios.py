@@ -18,8 +18,9 @@ from experiments.passes import Stack
 from experiments.paths import paths
 from experiments.ratios import compare_ratios, compare_spread, measure_ratios, ratios, statistics
 from experiments.settings import StackSettings, Unusable
-from experiments.stack import Trace, run
+from experiments.stack import run
 from experiments.statistics import judge
+from experiments.traces import Trace
 
 GAUSSIAN = input_vectors(("gaussian",))
 

@@ -17,13 +17,24 @@ from experiments.data import cotangent_vectors, digits, input_vectors
 from experiments.passes import Draw, Stack, Weights
 from experiments.ratios import ratios
 from experiments.settings import Unusable
-from experiments.stack import Trace, random_stream, run, worker_count
+from experiments.stack import random_stream, run
+from experiments.streams import layer_of
+from experiments.traces import Trace, worker_count
 
 GAUSSIAN = input_vectors(("gaussian",))
 
 
 def normal(gain: float = math.sqrt(2)) -> Callable[[Tensor, torch.Generator], Tensor]:
     return lambda w, stream: w.normal_(0, gain / math.sqrt(w.shape[1]), generator=stream)
+
+
+def layers(stack: Stack, stream: torch.Generator, gain: float = math.sqrt(2)) -> list[Tensor]:
+    """The weights of one network."""
+    found = []
+    for layer, shape in enumerate(stack.shapes, 1):
+        with layer_of(stream, layer):
+            found.append(normal(gain)(torch.empty(shape), stream))
+    return found
 
 
 def fixed(vectors: Tensor) -> Draw:
@@ -39,10 +50,9 @@ def test_both_passes_are_those_of_autograd(slope: float) -> None:
     cotangent = torch.randn(2, 6, generator=vectors)
     trace = run(stack, fixed(x), fixed(cotangent), networks=3, seed=seed)
     for network in range(3):
-        stream = random_stream(seed, network)
-        layers = [normal()(torch.empty(s), stream).double() for s in stack.shapes]
+        weights = [w.double() for w in layers(stack, random_stream(seed, network))]
         signals, preactivations = [x.double().requires_grad_()], []
-        for w in layers:
+        for w in weights:
             preactivations.append(signals[-1] @ w.T)
             signals.append(torch.nn.functional.leaky_relu(preactivations[-1], slope))
         gradients = torch.autograd.grad(
@@ -57,9 +67,9 @@ def test_rescaling_changes_nothing() -> None:
     """Powers of two are exact: a float32 pass without them has the same sums of squares."""
     stack, x = Stack((6, 9, 4, 8), normal(gain=3.0)), torch.randn(1, 6)
     trace = run(stack, fixed(x), None, networks=1, seed=5)
-    stream, plain = random_stream(5, 0), [x]
-    for shape in stack.shapes:
-        plain.append((plain[-1] @ normal(gain=3.0)(torch.empty(shape), stream).T).clamp_min(0))
+    plain = [x]
+    for w in layers(stack, random_stream(5, 0), gain=3.0):
+        plain.append((plain[-1] @ w.T).clamp_min(0))
     expected = [float(v.double().square().mean().log2()) for v in plain]
     np.testing.assert_allclose(trace.forward[0, :, 0], expected, rtol=0, atol=1e-13)
     assert trace.backward.size == 0
@@ -146,8 +156,7 @@ def test_weights_that_are_not_numbers_are_not_hidden() -> None:
 def test_many_cotangents_for_one_input_give_the_jacobian() -> None:
     stack, x = Stack((5, 8, 6), normal()), torch.randn(5)
     trace = run(stack, fixed(x[None]), fixed(torch.eye(6)), networks=1, seed=2)
-    stream = random_stream(2, 0)
-    first, second = (normal()(torch.empty(s), stream) for s in stack.shapes)
+    first, second = layers(stack, random_stream(2, 0))
 
     def network(vector: Tensor) -> Tensor:
         return torch.relu(second @ torch.relu(first @ vector))

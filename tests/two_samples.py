@@ -19,8 +19,8 @@ from scipy import stats
 from experiments.law import Law
 from experiments.law_kinds import Residual
 from experiments.law_passes import Gradients
-from experiments.passes import FloatArray
 from experiments.statistics import holm
+from experiments.traces import FloatArray
 
 ZERO = -1e4  # stands for the logarithm of 0
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from derivations.depth.dying import DERIVATION
 from experiments.distributions import share
-from experiments.passes import FloatArray
 from experiments.statistics import Comparison, mean_value
+from experiments.traces import FloatArray
 
 
 def one_input(survived: FloatArray, width: int, depth: int) -> Iterator[Comparison]:

@@ -12,9 +12,9 @@ from scipy.stats import kurtosis
 from derivations.depth.finite_width import DERIVATION
 from experiments.distributions import probability_integrals, uniform
 from experiments.law import random_numbers
-from experiments.passes import FloatArray
 from experiments.ratios import FEWEST
 from experiments.statistics import Comparison, mean_of_squares, mean_value
+from experiments.traces import FloatArray
 
 
 def log_steps(logs: FloatArray) -> FloatArray:

@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 
 from derivations.depth.training import DERIVATION
 from experiments.data import digits, training_labels, validation_labels
-from experiments.passes import FloatArray
 from experiments.stack import Track, random_stream
+from experiments.traces import FloatArray
 from impl.backprop.chain_rule import Pair
 from impl.depth import training
 

@@ -15,9 +15,10 @@ from torch import Generator, Tensor
 from derivations.depth.weight_law import DERIVATION
 from derivations.init.kaiming import DERIVATION as KAIMING
 from experiments.data import input_vectors
-from experiments.passes import FloatArray, Stack
+from experiments.passes import Stack
 from experiments.ratios import ratios
 from experiments.stack import Track, random_stream, run
+from experiments.traces import FloatArray
 from impl.depth import weight_law
 from impl.init import kaiming, relu
 

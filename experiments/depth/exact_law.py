@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.depth._exact_networks import KEPT, KINDS, SCALE, SLOPE, laws, networks
+from experiments.depth._last_layer import densities, draw_last_layer
 from experiments.depth._wrong_laws import WRONG_LAWS
 from experiments.figures import Picture
 from experiments.settings import Unusable, at_least
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
 NARROWEST = 8  # units: all of a narrower layer is zero too often
 PANELS = ("ReLU", "orthogonal", "residual")  # of the figure
 SHOWN, CROSSES = 400, 60  # networks of each kind in it: drawn, and with weights
+
+ROUNDING = 1e-9  # of a logarithm to base 2 that is always the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,22 +159,24 @@ def law_against_weights(
     kind: str, law: pd.DataFrame, weights: pd.DataFrame, settings: Settings
 ) -> list[Comparison]:
     """Each network with weights less the mean of its share of drawn ones: zero, on average."""
-    from experiments.statistics import mean_value
+    import numpy as np
+
+    from experiments.statistics import exact_value, mean_value
 
     drawn, real = functionals(law, settings), functionals(weights, settings)
-    return [
-        mean_value(
-            real[name] - drawn[name].reshape(settings.real, -1).mean(axis=1),
-            0.0,
-            statistic=f"{name}, weights less law",
-            input=kind,
-        )
-        for name in real
-    ]
+    found = []
+    for name, values in real.items():
+        where = {"statistic": f"{name}, weights less law", "input": kind}
+        gaps = values - drawn[name].reshape(settings.real, -1).mean(axis=1)
+        if np.ptp(drawn[name]) < ROUNDING:  # it does not vary, such as a rotation's gain
+            found.append(exact_value(float(np.abs(gaps).max()), 0.0, ROUNDING, **where))
+        else:
+            found.append(mean_value(gaps, 0.0, **where))
+    return found
 
 
 def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]:
-    """Where networks end up: last layer and gradient at the input, in powers of 10 of the mean square."""
+    """Where networks end up: mean squares of last layer and gradient at the input, as powers of 10; and densities."""
     import numpy as np
 
     shown = samples[samples["network"] < SHOWN]
@@ -179,7 +184,8 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
     frame = shown[["kind", "source"]].assign(
         forward=(shown[f"x_{settings.depth}"] - shown["x_0"]) * log10, backward=shown["u_0"] * log10
     )
-    return {"ends.csv": frame[np.isfinite(frame["forward"])].reset_index(drop=True)}
+    ends = frame[np.isfinite(frame["forward"])].reset_index(drop=True)
+    return {"ends.csv": ends, "last_layer.csv": densities(samples, settings)}
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
@@ -211,6 +217,16 @@ PICTURES = (
         "vary less, and residual blocks grow.",
         wrong="If a law forgot something, the crosses would lie elsewhere, or tilt another way.",
         alt="Three clouds of dots with crosses spread evenly over them.",
+    ),
+    Picture(
+        draw_last_layer,
+        name="last_layer",
+        data="last_layer.csv",
+        caption="The last layer of the ReLU networks. The curve is its density, from the characteristic function of "
+        "one layer to the power of the depth: no network is sampled for it. Bars are networks drawn layer by layer, "
+        "crosses networks with real weights, with their standard errors.",
+        wrong="The bars would stand beside the curve, or be wider than it.",
+        alt="A lopsided bell curve, and bars and crosses that follow it.",
     ),
 )
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.passes import FloatArray
     from experiments.stack import Track
     from experiments.statistics import Comparison
+    from experiments.traces import FloatArray
 
 NARROWEST = 20  # units: narrower layers die too often for logarithms to have a mean
 SHOWN = 8  # networks with real weights in the figure

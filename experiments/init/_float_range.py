@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from derivations.init.repeated_product import DERIVATION
-from experiments.passes import FloatArray
+from experiments.traces import FloatArray
 
 POINTS = 2**12  # of the grid
 REACH = 12  # standard deviations of the sum that it spans, to either side

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from derivations import load
+from experiments.depth._last_layer import BINS, LEFT_OUT, densities
 from experiments.depth.exact_law import Settings, compare, measure
 from experiments.law import Law, constant, gradients, sample
 from experiments.law_kinds import Orthogonal, Residual
@@ -23,9 +24,25 @@ def quiet(items, **_):  # type: ignore[no-untyped-def]
     return items
 
 
-@pytest.mark.parametrize("settings", [FEW, replace(FEW, width=24, depth=2, seed=1)])
+@pytest.mark.parametrize(
+    "settings", [FEW, replace(FEW, width=24, depth=2, seed=1), Settings(real=60, drawn=20, depth=3)]
+)
 def test_theory_and_measurement_agree(settings: Settings) -> None:
     assert judge(compare(measure(settings, quiet), settings))["agrees"].all()
+
+
+def test_the_pictures_densities_are_of_the_same_law() -> None:
+    """The curve holds all but its ends, and every bar is as high as the curve on average within it."""
+    data = densities(measure(FEW, quiet), FEW)
+    exact, law = (data[data["source"] == source] for source in ("exact", "law"))
+    whole = np.trapezoid(exact["density"], exact["x"])
+    assert whole == pytest.approx(1 - 2 * LEFT_OUT, abs=1e-4)
+    width = law["x"].iloc[1] - law["x"].iloc[0]
+    inside = law["x"].to_numpy()[:, None] + width * (np.arange(101) - 50) / 100
+    mean = np.interp(inside, exact["x"], exact["density"]).mean(axis=1)
+    error = np.sqrt(mean / (FEW.real * FEW.drawn * width))
+    assert len(law) == BINS and (np.abs(law["density"] - mean) < 4.5 * error).all()
+    assert (data[data["source"] == "weights"]["density"] * width).sum() == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("width", [2, 64, 10**6])
