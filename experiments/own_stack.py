@@ -16,8 +16,9 @@ from experiments.settings import Unusable, at_least, check_device, check_widths
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
 
-    from experiments.passes import FloatArray, Stack
+    from experiments.passes import Stack
     from experiments.stack import Track
+    from experiments.traces import FloatArray
     from experiments.weights import Weights
 
 Init = Literal[
