@@ -6,10 +6,14 @@ From the change to the next frame of the screen after the last network is drawn;
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
+
+from derivations.options import parse
 from derivations.rows import ROOT
 from docs import check
 
@@ -39,8 +43,17 @@ def measure(view: Any, address: str, query: str) -> list[tuple[float, float]]:
     return times[10:]  # the first ones are compiled
 
 
-def main(site: Path = ROOT / "site") -> int:
+@dataclass(frozen=True)
+class Options:
+    """Time the Explorer in Chromium, on the built site."""
+
+    site: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")] = ROOT / "site"
+    """The folder of the site (make site)."""
+
+
+def main() -> int:
     """Print the times; 2 if there is nothing to measure with."""
+    site = parse(Options, None, "python -m benchmarks.explorer").site
     if check.browser_path() is None or not (site / "explorer" / "index.html").exists():
         print("error: needs Chromium, and the site (make site)", file=sys.stderr)
         return 2
@@ -59,4 +72,4 @@ def main(site: Path = ROOT / "site") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(Path, sys.argv[1:])))
+    sys.exit(main())

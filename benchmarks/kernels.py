@@ -1,12 +1,13 @@
 """The compiled rungs against ``torch.mm``, and the lesson's network backwards against autograd. Part of ``make bench``.
 
-``python -m benchmarks.kernels 50000 15`` runs these alone, with so many examples and rounds.
+``python -m benchmarks.kernels`` runs these alone.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.races import Race, run
+from derivations.options import parse
 from impl.backprop import fused, lean
 from impl.backprop.chain_rule import forward_and_backward
 from impl.init.kaiming import kaiming_normal_
@@ -132,13 +134,25 @@ def backwards(examples: int) -> Iterator[Race]:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The compiled rungs and the lesson's network alone: the ratio's median and quartiles."""
+
+    examples: int = 50_000
+    """Digits in the batch."""
+    rounds: int = 15
+    """Timings of each."""
+
+
 def main() -> None:
-    """These races alone: the ratio's median and quartiles."""
-    given = [int(word) for word in sys.argv[1:]]
-    examples, rounds = (given + [50_000, 15][len(given) :])[:2]
+    """Time, and print."""
+    options = parse(Options, None, "python -m benchmarks.kernels")
+    if options.rounds < 2 or options.examples < 1:
+        print("error: rounds must be at least 2, and examples at least 1", file=sys.stderr)
+        sys.exit(2)
     torch.manual_seed(0)
-    for race in (*products(examples), *backwards(examples)):
-        found = run(race, rounds)
+    for race in (*products(options.examples), *backwards(options.examples)):
+        found = run(race, options.rounds)
         times = f"{1e3 * found.ours:.3g} ms, {1e3 * found.theirs:.3g} ms"
         print(f"{found.ratio:.3f} ({found.low:.3f} – {found.high:.3f})  {found.name}: {times}")
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from derivations.proof import Derivation
 from derivations.rows import ROOT
+
+# An import from the folder of derivations. Not by ast, which threads cannot share: predictions are asked for by many.
+TAKEN = re.compile(r"^from (derivations\.\S+) import (\([^)]*\)|.*)$", re.MULTILINE)
 
 
 def source_file(row: str) -> Path:
@@ -30,10 +34,8 @@ def sources_of(derivation: Derivation) -> list[Path]:
     """That file, and the files of other derivations or of its own parts that it takes something from."""
     found = [source_of(derivation)]
     for path in found:  # grows as it goes
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.ImportFrom) and node.module):
-                continue
-            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+        for module, names in TAKEN.findall(path.read_text(encoding="utf-8")):
+            for name in (module, *(f"{module}.{each}" for each in re.findall(r"\w+", names))):
                 place = (ROOT / name.replace(".", "/")).with_suffix(".py")
                 inside = place.parent.parent == ROOT / "derivations" and place.is_file()
                 if inside and place not in found:
@@ -44,14 +46,15 @@ def sources_of(derivation: Derivation) -> list[Path]:
 def place_of(source: Path, others: list[Path], label: str) -> dict[str, Any]:
     """Where a step is written: the call whose first argument is its label, in the row's file or its parts."""
     wanted = {label, label.split("/")[0]}
+    found: list[tuple[bool, dict[str, Any]]] = []
     for path in (source, *others):
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             if not (isinstance(node, ast.Call) and node.args):
                 continue
-            if ast.unparse(node.func) in ("Given", "Prediction"):  # may have a step's name
+            name, first = ast.unparse(node.func), node.args[0]
+            if name in ("Given", "Prediction"):  # may have a step's name
                 continue
-            first = node.args[0]
             if isinstance(first, ast.Constant) and first.value in wanted:
                 code = ast.get_source_segment(text, node) or ""
                 place: dict[str, Any] = {
@@ -59,8 +62,11 @@ def place_of(source: Path, others: list[Path], label: str) -> dict[str, Any]:
                     "end_line": node.end_lineno,
                     "code": code,
                 }
-                return place if path == source else place | {"file": shown(path)}
-    return {"line": 1, "end_line": 1, "code": ""}
+                if path != source:
+                    place["file"] = shown(path)
+                found.append((name not in ("Step", "induction"), place))
+    found.sort(key=lambda one: one[0])  # a symbol may have a step's name as well
+    return found[0][1] if found else {"line": 1, "end_line": 1, "code": ""}
 
 
 def shown(path: Path) -> str:

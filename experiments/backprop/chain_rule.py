@@ -31,11 +31,11 @@ KINK = 1e-4  # no preactivation of the small network is nearer to zero
 class Settings(StackSettings):
     """A small network 6 -> 8 -> 1 for exact gradients, and stacks 784 -> width -> width / 2 -> ..."""
 
-    networks: int = 80
+    networks: int = 160
     """Independent stacks."""
     depth: int = 30
     """Layers of each stack."""
-    width: int = 256
+    width: int = 128
     """Units of every other layer; those between have half as many."""
 
     def __post_init__(self) -> None:

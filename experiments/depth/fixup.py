@@ -33,13 +33,13 @@ ENDS = ("signal", "gradient", "signal moved", "gradient moved")  # of the deepes
 class Settings:
     """Residual networks without biases; one input each."""
 
-    networks: int = 100
-    """Independent networks for each depth and kind. 100 notice weights that are 0.9 % too large."""
+    networks: int = 200
+    """Independent networks for each depth and kind. 200 notice weights that are 0.9 % too large."""
     depths: tuple[int, ...] = (1, 4, 16, 64)
     """Numbers of branches at which the first step is measured."""
     layers: tuple[int, ...] = (2, 3)
     """Layers of a branch."""
-    width: int = 64
+    width: int = 32
     """Units of every layer."""
     exploding: int = 16
     """Branches of the networks in which no layer is zero."""
