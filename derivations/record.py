@@ -39,11 +39,11 @@ STEP |= {"why": str, "detail": str}
 STEP |= {"seconds": float, "points": int, "digits": int, "code": str, "line": int}
 
 
-def content_key(derivation: Derivation) -> str:
-    """A hash of all that the outcome depends on."""
+def content_key(derivation: Derivation, python: str = sys.version) -> str:
+    """A hash of all that the outcome depends on; of the version of Python too, unless it is given as empty."""
     engine = sorted(Path(__file__).parent.glob("*.py"))
     notes = [PAPERS / f"{key}.md" for key in derivation.papers]
-    digest = hashlib.sha256(f"{sympy.__version__} {mpmath.__version__} {sys.version}".encode())
+    digest = hashlib.sha256(f"{sympy.__version__} {mpmath.__version__} {python}".encode())
     for path in (*sources_of(derivation), *engine, *notes):
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()

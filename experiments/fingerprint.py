@@ -10,7 +10,7 @@ import ast
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -34,17 +34,23 @@ def deciding(settings: Any) -> dict[str, Any]:
 
 def fingerprint(row: str, settings: Mapping[str, Any]) -> str:
     """A hash that changes whenever a result of ``row`` with ``settings`` may change."""
-    return _hash([settings, versions()], row)
+    return _hash([settings, versions()], sources(row))
 
 
 def code_fingerprint(row: str, settings: Mapping[str, Any]) -> str:
-    """A hash of the row's own code and settings: the same for all versions of the libraries."""
-    return _hash([settings], row)
+    """A hash of what decides a row's verdict, and of its settings: not of how it is started and shown,
+    and the same for all versions of the libraries.
+    """
+    experiments = ROOT / "experiments"
+    deciding = behind(
+        experiments / f"{row}.py", experiments / "statistics.py", but=experiments / "command.py"
+    )
+    return _hash([settings], deciding)
 
 
-def _hash(values: Any, row: str) -> str:
+def _hash(values: Any, sources: Sequence[Path]) -> str:
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for path in sources(row):
+    for path in sources:
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -54,13 +60,13 @@ def sources(row: str) -> list[Path]:
     return behind(ROOT / "experiments" / f"{row}.py", ROOT / "experiments" / "command.py")
 
 
-def behind(*files: Path) -> list[Path]:
-    """``files``, all of ours that they import, and the paper notes that these name."""
+def behind(*files: Path, but: Path | None = None) -> list[Path]:
+    """``files``, all of ours that they import, and the paper notes that these name; not what only ``but`` imports."""
     waiting = list(files)
     found: set[Path] = set()
     while waiting:
         path = waiting.pop()
-        if path not in found:
+        if path not in found and path != but:
             found.add(path)
             waiting.extend(_imports(path))
     texts = [path.read_text(encoding="utf-8") for path in found]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,31 +32,63 @@ MARK = {True: "[green]✓ agrees[/]", False: "[bold red]✗ DISAGREES[/]"}
 
 
 def run_rows(rows: Sequence[str], out: Path, *, changed: bool = False) -> int:
-    """Run rows at their default size, or those that ``changed``; 0 if all agree, else 1."""
+    """Run rows at their default size, or those that ``changed``; 0 if all agree, else 1.
+
+    Several are run side by side, a process for each core; what they say comes out row by row.
+    """
     console = Console(highlight=False)
     closing = Table("experiment", "comparisons", "verdict", "seconds", box=None)
     agree = True
-    for row in rows:
-        start = time.perf_counter()
-        try:
-            module = load(row)
-            found = _known(row, module.Settings(), out) if changed else None
-            seconds = "unchanged" if found else ""
-            found = found or run_row(row, module.Settings(), out, console)
-        except Exception as error:  # whatever is wrong with one row, the others are still run
-            reason = str(error).split("\n", 1)[0]
-            print(
-                f"error: {row} could not be run: {type(error).__name__}: {reason}", file=sys.stderr
-            )
+    terminal = (console.is_terminal, console.width)
+    for row, found, said, seconds in _side_by_side([(row, out, changed, terminal) for row in rows]):
+        sys.stdout.write(said)
+        if isinstance(found, str):
+            print(f"error: {row} could not be run: {found}", file=sys.stderr)
             closing.add_row(row, "", "[bold red]✗ NOT MEASURED[/]", "")
-            agree = False
-            continue
-        seconds = seconds or f"{time.perf_counter() - start:.1f}"
-        closing.add_row(row, str(found["comparisons"]), MARK[found["agrees"]], seconds)
-        agree = agree and found["agrees"]
+        else:
+            closing.add_row(row, str(found["comparisons"]), MARK[found["agrees"]], seconds)
+        agree = agree and not isinstance(found, str) and found["agrees"]
     if len(rows) > 1 or changed:
         console.print(closing)
     return 0 if agree else 1
+
+
+Job = tuple[
+    str, Path, bool, tuple[bool, int] | None
+]  # is there a terminal, and how wide? None: here
+Done = tuple[str, dict[str, Any] | str, str, str]
+
+
+def _side_by_side(jobs: Sequence[Job]) -> Iterator[Done]:
+    """What became of each job, in order, with a bar over all of them in a terminal."""
+    workers = min(len(jobs), os.cpu_count() or 1)
+    if workers < 2:
+        for row, out, changed, _ in jobs:
+            yield _run((row, out, changed, None))
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from _progress(Console(stderr=True))(
+            pool.map(_run, jobs), "experiments", total=len(jobs)
+        )
+
+
+def _run(job: Job) -> Done:
+    """The row, its verdict or why there is none, what it printed, and how long it took."""
+    row, out, changed, terminal = job
+    start = time.perf_counter()
+    said = io.StringIO()
+    console = Console(highlight=False)
+    if terminal:
+        console = Console(file=said, force_terminal=terminal[0], width=terminal[1], highlight=False)
+    try:
+        settings = load(row).Settings()
+        if changed and (found := _known(row, settings, out)):
+            return row, found, "", "unchanged"
+        found = run_row(row, settings, out, console)
+    except Exception as error:  # whatever is wrong with one row, the others are still run
+        reason = str(error).split("\n", 1)[0]
+        return row, f"{type(error).__name__}: {reason}", said.getvalue(), ""
+    return row, found, said.getvalue(), f"{time.perf_counter() - start:.1f}"
 
 
 def run_row(row: str, settings: Any, out: Path, console: Console | None = None) -> dict[str, Any]:
@@ -136,7 +172,7 @@ def _option(name: str, value: Any) -> list[str]:
 
 def _progress(console: Console) -> Any:
     """rich's progress bar, in a terminal; nothing elsewhere."""
-    quiet = not console.is_terminal
+    quiet = not console.is_terminal or isinstance(console.file, io.StringIO)
     return partial(track, console=console, transient=True, disable=quiet)
 
 

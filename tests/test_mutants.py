@@ -68,7 +68,7 @@ def test_a_lost_term_and_a_lost_root_are_made() -> None:
 def trial(monkeypatch: pytest.MonkeyPatch, step: Step) -> list[str]:
     derivation = Derivation("mine/trial", "Trial", (), "", "a trial", (step,))
     monkeypatch.setattr(mutants, "load", lambda row: derivation)
-    monkeypatch.setattr(mutants, "content_key", lambda derivation: "")
+    monkeypatch.setattr(mutants, "_key", lambda row: "")
     return campaign("mine/trial")["survivors"]
 
 
