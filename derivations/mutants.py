@@ -1,9 +1,9 @@
 """The mutation campaign: every step made wrong in every way that applies; all of them must be rejected.
 
 ``python -m derivations.mutants`` tries them all, once along each road alone, and prints the count by kind. It exits
-with 1 if a wrong step is accepted. What each row's campaign found is kept in docs/counts/wrong_steps, and tried again
-only when the row, the engine or SymPy changes, or with ``--no-cache``. A mutant that says the same as its step (a sign in an even function) is
-declared by the step, in ``same``, with the reason; a declaration that is not needed fails too.
+with 1 if a wrong step is accepted. What it finds of a row is kept in docs/counts/wrong_steps, and tried again only when
+the row, the engine or SymPy changes, or with ``--no-cache``. A mutant that says the same as its step (a sign in an even
+function) is declared by the step, in ``same``, with the reason; a declaration that is not needed fails too.
 """
 
 from __future__ import annotations

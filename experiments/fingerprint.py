@@ -38,9 +38,7 @@ def fingerprint(row: str, settings: Mapping[str, Any]) -> str:
 
 
 def code_fingerprint(row: str, settings: Mapping[str, Any]) -> str:
-    """A hash of what decides a row's verdict, and of its settings: not of how it is started and shown,
-    and the same for all versions of the libraries.
-    """
+    """A hash of what decides a row's verdict, not of how it is shown: the same for all versions of the libraries."""
     experiments = ROOT / "experiments"
     deciding = behind(
         experiments / f"{row}.py", experiments / "statistics.py", but=experiments / "command.py"
