@@ -96,13 +96,12 @@ class Trials:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Time the tests, then try mutant by mutant, until all are tried or the time is up."""
-        start = time.monotonic()
         functions = {self.mutants.original(key).__code__ for key in self.keys}
         reach = in_fork(lambda: reached(session.items, functions), 3600, 3600)
         if not isinstance(reach, dict):
             raise pytest.UsageError(f"without a mutant: {reach}")
-        kept = snapshot()
-        for key in self.keys:
+        kept, start = snapshot(), time.monotonic()
+        for key in self.keys[: self.job["sample"]]:
             if key in self.found:
                 continue
             if time.monotonic() - start > self.job["seconds"]:
