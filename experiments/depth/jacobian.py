@@ -36,7 +36,7 @@ class Settings:
     """Layers."""
     width: int = 64
     """Inputs, and units of each layer."""
-    frames: int = 40
+    frames: int = 80
     """Linear stacks whose exponents are measured."""
     frame_depth: int = 40
     """Their layers."""
