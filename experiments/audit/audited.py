@@ -77,7 +77,7 @@ def audited(
         first = made(factory) if factory else model
         assert isinstance(first, nn.Module)  # noqa: S101 - for the type checker
         title = name or type(first).__name__
-        first = _copied(first)
+        first = first if factory else _copied(first)
         draw, said = redrawer(first, factory)
         found = _once(title, draw, said, inputs, named, draws, seed, seconds, output)
         if fix:
