@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from experiments.audit.page import PICTURE, curves
 from experiments.audit.report import beside, ends, headline, pair
 from experiments.audit.worked import worked
@@ -49,7 +51,7 @@ def files() -> dict[str, bytes]:
 
 def report(what: str, up: str) -> str:
     """``<!-- audit: curves -->``, or ``causes``, ``after``, ``layers``, ``beside``, ``yours``."""
-    parts = {
+    parts: dict[str, Callable[[str], str]] = {
         "curves": _curves,
         "causes": lambda _: _causes(False),
         "after": lambda _: _causes(True),
