@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from experiments.audit.state import cosine_of, mean_square, squares
 from experiments.settings import Unusable
 from impl.init._graph import RECTIFIERS, Node, Recorder
 
+Track = Callable[[Iterable[int]], Iterable[int]]  # shows progress, as it is iterated
 FEWEST = 3  # draws: a standard error wants some
 SAME = 6.0  # standard errors within which a variance is that of the module's own reset
 
@@ -250,12 +251,13 @@ def measure(
     seed: int,
     seconds: float,
     output: str = "",
+    track: Track = iter,
 ) -> Measured:
     """So many draws, or as many as begin within ``seconds`` (at least 3). The caller keeps the random state."""
     watches: list[Watch] = []
     found: dict[str, list[tuple[float, float, float]]] = {}
     start, model = time.monotonic(), None
-    for number in range(draws):
+    for number in track(range(draws)):
         if number >= FEWEST and (time.monotonic() - start) * (number + 1) / number > seconds:
             break
         torch.manual_seed(seed + 1 + number)
