@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from derivations import load, mean_field
+from derivations import mean_field
 from experiments.audit.predict import Call, Theory, rule
+from experiments.audit.predictions import prediction
 from experiments.audit.state import APART, FAR, NEAR, State, step
 from impl.init._graph import LAYERS, RECTIFIERS, SMOOTH, Node
 
@@ -104,11 +105,11 @@ def _rectifier(theory: Theory, node: Node, call: Call) -> State:
     if not s.symmetric or s.mean is not None:
         return _activated(s, "leaky_relu", slope)
     kept = float(
-        load("init/relu").predict("second_moment")(preactivation_var=1.0, negative_slope=slope)
+        prediction("init/relu", "second_moment")(preactivation_var=1.0, negative_slope=slope)
     )
-    middle = float(load("init/relu").predict("mean")(preactivation_var=1.0, negative_slope=slope))
+    middle = float(prediction("init/relu", "mean")(preactivation_var=1.0, negative_slope=slope))
     mask = float(
-        load("init/kaiming").predict("backward_ratio")(
+        prediction("init/kaiming", "backward_ratio")(
             fan_out=1, weight_var=1.0, negative_slope=slope
         )
     )
@@ -126,7 +127,7 @@ def _rectified_cosines(cosines: Any, slope: float) -> Any:
     """The angle after a ReLU (depth/correlation, step by step the arc-cosine kernel); other slopes by series."""
     rho = np.clip(cosines, -1, 1)
     if slope == 0:
-        return np.asarray(load("depth/correlation").predict("cosine")(angle=np.arccos(rho)))
+        return np.asarray(prediction("depth/correlation", "cosine")(angle=np.arccos(rho)))
     product = mean_field.similarity("leaky_relu", rho, 1.0, 0.0, slope)
     return product / mean_field.moments("leaky_relu", 1.0, 0.0, slope)[1]
 
