@@ -76,7 +76,8 @@ def _add_seven_rows(sums: Any, a: Any, b0: Any, b1: Any, b2: Any, b3: Any) -> No
     t0, t1, t2, t3 = a[4, 0], a[4, 1], a[4, 2], a[4, 3]
     u0, u1, u2, u3 = a[5, 0], a[5, 1], a[5, 2], a[5, 3]
     v0, v1, v2, v3 = a[6, 0], a[6, 1], a[6, 2], a[6, 3]
-    for j in range(len(b0) // TOGETHER * TOGETHER):  # all; and the compiler sees that none is left over
+    # That is all; and the compiler sees that no number is left over.
+    for j in range(len(b0) // TOGETHER * TOGETHER):
         w, x, y, z = b0[j], b1[j], b2[j], b3[j]
         sums[j] = sums[j] + p0 * w + p1 * x + p2 * y + p3 * z
         sums[j + GAP] = sums[j + GAP] + q0 * w + q1 * x + q2 * y + q3 * z
