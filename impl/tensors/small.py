@@ -6,12 +6,12 @@ array is made of a tensor: the kernel gets three addresses and three sizes, in o
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
-import numpy as np
 import torch
 from llvmlite import ir
-from numba import carray, types
+from numba import carray, float32, float64, types
 from numba.extending import intrinsic
 from torch import Tensor
 
@@ -25,6 +25,8 @@ COMPILED_BY = ("numba", "llvmlite")
 LARGEST = 2**18  # multiplications
 DOUBLE = {torch.float32: False, torch.float64: True}
 ROWS = NARROW[0]
+ROOM = threading.local()  # of each thread: for a tile at the edge, and the last terms of B
+SPARE = 16 * (ROWS + 16)  # numbers in it: a tile is 16 wide at most
 
 
 def matmul_small(a: Tensor, b: Tensor) -> Tensor | None:
@@ -37,7 +39,9 @@ def matmul_small(a: Tensor, b: Tensor) -> Tensor | None:
     if rows * terms * columns > LARGEST or double is None or not (is_plain(a) and is_plain(b)):
         return None
     product = a.new_empty((rows, columns))
-    addresses = a.data_ptr(), b.data_ptr(), product.data_ptr()
+    if not hasattr(ROOM, "spare"):
+        ROOM.spare = a.new_empty(SPARE, dtype=torch.float64)
+    addresses = a.data_ptr(), b.data_ptr(), product.data_ptr(), ROOM.spare.data_ptr()
     multiply_at(*addresses, rows, terms, columns, double)
     return product
 
@@ -58,30 +62,36 @@ def pointer(_: Any, address: Any) -> Any:
 
 
 @compiled
-def multiply_at(a: int, b: int, c: int, rows: int, terms: int, columns: int, double: bool) -> None:
+def multiply_at(
+    a: int, b: int, c: int, spare: int, rows: int, terms: int, columns: int, double: bool
+) -> None:
     """C = A B, by where they lie."""
     sizes = (rows * terms,), (terms * columns,), (rows * columns,)
     if double:
         multiply_numbers(
-            carray(pointer(a), sizes[0], np.float64),
-            carray(pointer(b), sizes[1], np.float64),
-            carray(pointer(c), sizes[2], np.float64),
+            carray(pointer(a), sizes[0], float64),
+            carray(pointer(b), sizes[1], float64),
+            carray(pointer(c), sizes[2], float64),
+            carray(pointer(spare), (SPARE,), float64),
             *(rows, terms, columns),
         )
     else:
         multiply_numbers(
-            carray(pointer(a), sizes[0], np.float32),
-            carray(pointer(b), sizes[1], np.float32),
-            carray(pointer(c), sizes[2], np.float32),
+            carray(pointer(a), sizes[0], float32),
+            carray(pointer(b), sizes[1], float32),
+            carray(pointer(c), sizes[2], float32),
+            carray(pointer(spare), (SPARE,), float32),
             *(rows, terms, columns),
         )
 
 
 @compiled
-def multiply_numbers(a: Any, b: Any, c: Any, rows: int, terms: int, columns: int) -> None:
+def multiply_numbers(
+    a: Any, b: Any, c: Any, spare: Any, rows: int, terms: int, columns: int
+) -> None:
     """Tile by tile. A tile at the edge is wider than B: it reads on in the next row, and beyond the last one not."""
     width = narrow_width(c)
-    edge, tail = np.empty(ROWS * width, c.dtype), np.empty(width * width, c.dtype)
+    edge, tail = spare[: ROWS * width], spare[ROWS * width :]
     for j in range(0, columns, width):
         inside = min(width, columns - j)
         safe = max(0, terms + 1 - (j + width + columns - 1) // columns)  # terms that B has room for
