@@ -82,7 +82,7 @@ lab: $(INSTALLED) ## Open every row as a notebook, for this machine only, behind
 
 notebooks: $(INSTALLED) ## Run every row's notebook, each in a kernel of its own (some minutes)
 	@$(PY) -m docs.notebooks --to .cache/notebooks
-	@$(PY) -m docs.literate run .cache/notebooks/*/*.ipynb
+	@$(PY) -m docs.literate run .cache/notebooks/*.ipynb .cache/notebooks/*/*.ipynb
 
 bench: $(INSTALLED) ## Time our code against its peers, both in one run; and what a sweep costs (some minutes)
 	@$(PY) -m benchmarks --out docs/counts/benchmarks.json $(ARGS)

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from experiments.audit.page import PICTURE, curves
 from experiments.audit.report import beside, ends, headline, pair
 from experiments.audit.worked import worked
 from experiments.figures import render
 
 FOLDER = "results/audit"
+CODE = {  # a notebook's cells, in place of what the page shows
+    "curves": """from experiments.audit.worked import worked
+
+found = worked()
+found""",
+    "causes": """from experiments.audit.report import causes, ends, headline, table
+from rich import print
+
+print(headline(found), *causes(found), ends(found), sep="\\n")""",
+    "layers": "print(table(found, everything=True))",
+    "after": """print(headline(found.after), *causes(found.after), ends(found.after), sep="\\n")""",
+    "beside": """from experiments.audit.report import beside
+
+print(beside(found, everything=True))""",
+    "yours": """import torch
+from torch import nn
+
+from experiments.audit import audit
+
+
+def make_model():  # your model here
+    layers = [layer for _ in range(10) for layer in (nn.Linear(128, 128), nn.GELU())]
+    return nn.Sequential(*layers, nn.Linear(128, 10))
+
+
+x = torch.randn(16, 128)  # and an example of its inputs
+mine = audit(make_model, x, draws=10, fix=True)
+mine""",
+}
 
 
 def files() -> dict[str, bytes]:
@@ -19,13 +50,14 @@ def files() -> dict[str, bytes]:
 
 
 def report(what: str, up: str) -> str:
-    """``<!-- audit: curves -->``, or ``causes``, ``after``, ``layers``, ``beside``, ``command``."""
-    parts = {
+    """``<!-- audit: curves -->``, or ``causes``, ``after``, ``layers``, ``beside``, ``yours``."""
+    parts: dict[str, Callable[[str], str]] = {
         "curves": _curves,
         "causes": lambda _: _causes(False),
         "after": lambda _: _causes(True),
         "layers": _layers,
         "beside": _beside,
+        "yours": lambda _: f"```python\n{CODE['yours']}\n```",
     }
     return parts[what](up)
 

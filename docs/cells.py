@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from derivations import load
 from derivations.rows import ROOT, ROWS
-from docs import printed, trials
+from docs import audit, printed, trials
 from docs.extension import DIRECTIVE, RULES, reference
 from docs.records import Missing, flush, proof, table, verdict, words
 
@@ -31,14 +31,18 @@ MOVING = re.compile(r"^<(div|script|svg)\b.*?(?:\n\n|\Z)", re.MULTILINE | re.DOT
 
 
 def notebook(row: str, folder: Path, ending: str = "ipynb") -> Any:
-    """The notebook of ``row``, whose links lead from ``folder``. Raises PluginError for a page that is wrong."""
+    """The notebook of ``row``, or of the page "audit", whose links lead from ``folder``.
+
+    Raises PluginError for a page that is wrong.
+    """
     page = printed.fill((ROOT / "docs" / f"{row}.md").read_text(encoding="utf-8"), f"{row}.md")
     title, _, rest = page.partition("\n")
-    made = (
-        f"Made from `docs/{row}.md`, `derivations/{row}.py` and `experiments/{row}.py`. Change what you like: a "
-        "notebook that you changed is kept as it is."
-    )
-    cells = [said(f"{title}\n\n{made}")]
+    sources = f"`derivations/{row}.py` and `experiments/{row}.py`"
+    if row not in ROWS:
+        sources = f"`experiments/{row}`"
+    made = f"Made from `docs/{row}.md` and {sources}."
+    kept = "Change what you like: a notebook that you changed is kept as it is."
+    cells = [said(f"{title}\n\n{made} {kept}")]
     at = 0
     for match in DIRECTIVE.finditer(rest):
         cells += prose(rest[at : match.start()])
@@ -46,7 +50,8 @@ def notebook(row: str, folder: Path, ending: str = "ipynb") -> Any:
         at = match.end()
     cells += prose(rest[at:])
     first = next(place for place, cell in enumerate(cells) if cell["cell_type"] == "code")
-    cells.insert(first, code(HEAD))  # claim, figure and words come first
+    head = HEAD if row in ROWS else "from docs.lab import show_code"
+    cells.insert(first, code(head))  # claim, figure and words come first
     for number, cell in enumerate(cells, 1):
         cell["id"] = f"cell-{number}"
         if cell["cell_type"] == "markdown":
@@ -196,6 +201,10 @@ def chosen(row: str) -> Any:
     return module.Settings(**getattr(module, "BARE", {}))
 
 
+def _audit(argument: str) -> Iterator[Cell]:
+    yield code(audit.CODE[argument])
+
+
 def _table(argument: str) -> Iterator[Cell]:
     row, name, *_ = argument.split()
     yield code(f'published("{row}", "{name}")')
@@ -246,6 +255,7 @@ def _file(name: str) -> Path:
 
 
 CELLS: dict[str, Callable[[str], Iterator[Cell]]] = {
+    "audit": _audit,
     "code": _code,
     "derivation": _derivation,
     "experiment": _experiment,

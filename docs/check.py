@@ -27,6 +27,7 @@ from docs.katex import PACKAGE
 
 AXE = PACKAGE.parent / "axe-core" / "axe.min.js"
 LARGEST = 300_000  # bytes of a page
+PATIENCE = 180_000  # milliseconds that a page may take on a busy machine
 MODES = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 360)]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
@@ -85,6 +86,7 @@ def problems(
         context = browser.new_context(
             color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True
         )
+        context.set_default_timeout(PATIENCE)
         view = context.new_page()
         said: list[str] = []
         view.on("console", lambda m, s=said: s.append(m.text) if m.type == "error" else None)

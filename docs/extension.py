@@ -199,14 +199,14 @@ def _table(argument: str, up: str) -> str:
     head = (
         "| " + " | ".join(c.replace("_", " ") for c in columns) + " |\n|" + " --- |" * len(columns)
     )
-    body = "\n".join("| " + " | ".join(_cell(r[c]) for c in columns) + " |" for r in rows)
+    body = "\n".join("| " + " | ".join(_cell(r[c], c) for c in columns) + " |" for r in rows)
     link = f"[{name}]({up}results/{row}/{name})"
     return f"{head}\n{body}\n\nAll comparisons: {link}."
 
 
-def _cell(text: str) -> str:
+def _cell(text: str, column: str) -> str:
     try:
-        return f"{float(text):.4g}"
+        return f"{float(text):{'+.2f' if column == 'z' else '.4g'}}"
     except ValueError:
         return text
 

@@ -21,7 +21,7 @@ SURPRISES: tuple[tuple[str, str], ...] = (
     ("depth/correlation", "two inputs that become one, so slowly that a fit gives the wrong law"),
     ("depth/jacobian", "a mean squared singular value of one, and a spectrum that spreads anyway"),
     ("tensors/broadcasting", "a loss over all pairs that trains, and learns nothing but the mean"),
-    ("depth/weight_law", "the law of the weights: the mean does not care, the spread does"),
+    ("depth/weight_law", "uniform or normal: the mean does not care, the spread does"),
 )
 
 

@@ -1,5 +1,7 @@
 """``make lab`` and ``make notebooks``: write a notebook for each row, from its page, derivation and experiment.
 
+One more, "audit", is made from the page "Audit your model".
+
 Nothing of them is in git. What somebody changed is not written over; what was only run is.
 """
 
@@ -21,6 +23,7 @@ from derivations.rows import ROOT, ROWS, UnknownRow, find_row
 from experiments.command import fail, parse
 
 KINDS = {"ipynb": "ipynb", "py": "py:percent", "md": "md"}
+PAGES = ("audit",)  # that have a notebook and are no rows
 MADE = ".made.json"  # what was written, to tell it from what somebody changed
 
 
@@ -29,7 +32,7 @@ class Options:
     """Write the rows as notebooks: page, derivation, code and experiment, to run and to change."""
 
     rows: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Rows, such as init/kaiming; all of them if none is named."""
+    """Rows, such as init/kaiming, or audit; all of them if none is named."""
     to: Annotated[Path, tyro.conf.arg(metavar="DIR")] = ROOT / "notebooks"
     """Where to write them."""
     kind: Literal["ipynb", "py", "md"] = "ipynb"
@@ -40,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0, or 2, in one line, for a row that is not there and a folder that cannot be written."""
     options = parse(Options, argv, "python -m docs.notebooks")
     try:
-        rows = [find_row(name) for name in options.rows] or list(ROWS)
+        named = [name if name in PAGES else find_row(name) for name in options.rows]
+        rows = named or [*ROWS, *PAGES]
         kept = write(rows, options.to, options.kind)
     except UnknownRow as error:
         fail(error)
@@ -53,13 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write(rows: Sequence[str], to: Path, kind: str = "ipynb") -> list[Path]:
-    """Write the notebooks of ``rows``; returns those that are kept, as somebody changed them."""
+    """Write the notebooks of rows, or of PAGES; returns those that are kept, as somebody changed them."""
     import jupytext
 
     from derivations.record import read_record, write_record
     from docs.cells import notebook
 
-    verified(rows)
+    verified([row for row in rows if row not in PAGES])
     to.mkdir(parents=True, exist_ok=True)
     made, kept = read_record(to / MADE), []
     for row in rows:

@@ -1,9 +1,9 @@
 """Numbers within a sentence: printed by the machine, or quoted from somebody; an idea's page types none itself.
 
 ``<!-- value: decay(image_size=8) | .2f -->`` is arithmetic with the predictions of the page's row (or ``ROW: …`` of
-another's), ``pi``, ``sqrt``, ``log`` and ``cell("file.csv", "column", quantity="…")``, formatted as Python does;
-``.1t`` is TeX for a power of ten. ``<!-- quoted: 0.5063 -->`` is a number that a paper note, a guide or an experiment
-has on record as printed by somebody else.
+another's), ``pi``, ``sqrt``, ``log``, ``exp`` and ``cell("file.csv", "column", quantity="…")``, formatted as Python
+does; ``.1t`` is TeX for a power of ten. ``<!-- quoted: 0.5063 -->`` is a number that a paper note, a guide or an
+experiment has on record as printed by somebody else.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPERATIONS: dict[type, Any] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
-FUNCTIONS = {"sqrt": math.sqrt, "log": math.log}
+FUNCTIONS = {"sqrt": math.sqrt, "log": math.log, "exp": math.exp}
 # What is not prose: directives, code, where links lead, and the numbers of sections and equations.
 APART = (
     re.compile(r"<!--.*?-->", re.DOTALL),

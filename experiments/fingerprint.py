@@ -12,6 +12,7 @@ import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,17 @@ def behind(*files: Path, but: Path | None = None) -> list[Path]:
     return sorted([*found, *notes])
 
 
-def _imports(path: Path) -> Iterator[Path]:
+def _imports(path: Path) -> tuple[Path, ...]:
     """The files of our own columns that a file imports, anywhere in it."""
+    return _imports_of(path, path.stat().st_mtime_ns)
+
+
+@cache  # a hundred files, each behind most rows
+def _imports_of(path: Path, _: int) -> tuple[Path, ...]:
+    return tuple(_named(path))
+
+
+def _named(path: Path) -> Iterator[Path]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -5,7 +5,7 @@ random numbers and indexing; an operation is earned when a row has rebuilt it, a
 on. What is used before it is rebuilt is on loan, and listed as such.
 Kernels may use a compiler of what we write, which they declare in ``COMPILED_BY``: it turns our loops
 into machine code, and brings no operation of its own. What a kernel works on is memory that
-``numpy`` hands it, a view as any other.
+``numpy`` hands it, a view as any other, or ``data_ptr`` its address.
 ``tests/test_rules_of_the_game.py`` runs every public function of every module inside :class:`only`,
 and holds the lists below against ``USES``.
 """
@@ -27,6 +27,9 @@ FORM = frozenset(
         "torch.Tensor.storage_offset",
         "torch.Tensor.is_complex",
         "torch.Tensor.is_floating_point",
+        "torch.Tensor.is_contiguous",
+        "torch.Tensor.is_cpu",
+        "torch.Tensor.is_neg",
         "torch._C._set_grad_enabled",
     }
 )
@@ -34,7 +37,7 @@ FORM = frozenset(
 # Creation (copies and conversions too), random numbers, indexing (views too): free where declared.
 FREE = frozenset(
     {f"torch.Tensor.{name}" for name in ("clone", "detach", "double", "new_zeros", "tolist")}
-    | {f"torch.Tensor.{name}" for name in ("contiguous", "new_empty", "numpy")}
+    | {f"torch.Tensor.{name}" for name in ("contiguous", "new_empty", "numpy", "data_ptr")}
     | {f"torch.Tensor.{name}" for name in ("normal_", "uniform_", "__getitem__", "__setitem__")}
     | {
         f"torch.Tensor.{name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,57 +17,11 @@ transformers = pytest.importorskip("transformers")
 from experiments.audit import audit  # noqa: E402 - the line above decides whether it is needed
 
 
-def resnet() -> Any:
-    return transformers.ResNetModel(
-        transformers.ResNetConfig(hidden_sizes=[32, 64], depths=[2, 2], embedding_size=32)
-    )
-
-
-def vit() -> Any:
-    return transformers.ViTModel(
-        transformers.ViTConfig(
-            image_size=16,
-            patch_size=4,
-            hidden_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            intermediate_size=128,
-        ),
-        add_pooling_layer=False,
-    )
-
-
-def convnext() -> Any:
-    return transformers.ConvNextModel(
-        transformers.ConvNextConfig(hidden_sizes=[32, 64], depths=[2, 2], num_stages=2)
-    )
-
-
-def gpt2() -> Any:
-    return transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(
-            n_layer=2,
-            n_embd=64,
-            n_head=4,
-            vocab_size=100,
-            n_positions=32,
-            bos_token_id=0,
-            eos_token_id=0,
-        )
-    )
-
-
-def llama() -> Any:
-    return transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=100,
-            hidden_size=64,
-            intermediate_size=128,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-        )
-    )
+def made(name: str, config: str, /, *, add_pooling_layer: bool = True, **sizes: Any) -> Any:
+    """A model of transformers, of these sizes, with random weights."""
+    settings = getattr(transformers, config)(**sizes)
+    more = {} if add_pooling_layer else {"add_pooling_layer": False}
+    return getattr(transformers, name)(settings, **more)
 
 
 def draw(*shape: int) -> torch.Tensor:
@@ -74,12 +29,52 @@ def draw(*shape: int) -> torch.Tensor:
 
 
 IDS = torch.randint(100, (4, 24), generator=torch.Generator().manual_seed(3))
+SMALL = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+STAGES = {"hidden_sizes": [32, 64], "depths": [2, 2]}
+PIXELS = {"pixel_values": draw(4, 3, 32, 32)}
 MODELS: dict[str, tuple[Callable[[], Any], dict[str, torch.Tensor]]] = {
-    "resnet": (resnet, {"pixel_values": draw(4, 3, 32, 32)}),
-    "vit": (vit, {"pixel_values": draw(4, 3, 16, 16)}),
-    "convnext": (convnext, {"pixel_values": draw(4, 3, 32, 32)}),
-    "gpt2": (gpt2, {"input_ids": IDS}),
-    "llama": (llama, {"input_ids": IDS}),
+    "resnet": (
+        partial(made, "ResNetModel", "ResNetConfig", **STAGES, embedding_size=32),
+        PIXELS,
+    ),
+    "vit": (
+        partial(
+            *(made, "ViTModel", "ViTConfig"),
+            **SMALL,
+            image_size=16,
+            patch_size=4,
+            intermediate_size=128,
+            add_pooling_layer=False,
+        ),
+        {"pixel_values": draw(4, 3, 16, 16)},
+    ),
+    "convnext": (
+        partial(made, "ConvNextModel", "ConvNextConfig", **STAGES, num_stages=2),
+        PIXELS,
+    ),
+    "gpt2": (
+        partial(
+            *(made, "GPT2LMHeadModel", "GPT2Config"),
+            n_layer=2,
+            n_embd=64,
+            n_head=4,
+            vocab_size=100,
+            n_positions=32,
+            bos_token_id=0,
+            eos_token_id=0,
+        ),
+        {"input_ids": IDS},
+    ),
+    "llama": (
+        partial(
+            *(made, "LlamaForCausalLM", "LlamaConfig"),
+            **SMALL,
+            vocab_size=100,
+            intermediate_size=128,
+            num_key_value_heads=2,
+        ),
+        {"input_ids": IDS},
+    ),
 }
 
 

@@ -240,6 +240,16 @@ def test_only_what_changed_is_run_again(
     assert "unchanged" not in capsys.readouterr().out
 
 
+def test_rows_side_by_side_that_cannot_be_run_leave_the_others_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runner.run_rows(["init/nothing", "init/none"], tmp_path) == 1
+    said = capsys.readouterr()
+    assert said.out.index("init/nothing") < said.out.index("init/none")  # the closing table
+    assert [line.split(":")[0] for line in said.err.splitlines()] == ["error", "error"]
+    assert "init/nothing could not be run: ModuleNotFoundError" in said.err
+
+
 @pytest.mark.parametrize("argv", [[KAIMING, "--help"], ["-m", "experiments", "--list"]])
 def test_help_does_not_wait_for_torch(argv: list[str]) -> None:
     done = subprocess.run(

@@ -6,15 +6,18 @@ import itertools
 import math
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.special import ndtr
 
 from derivations import load
 from docs import explorer, formulas, katex
+from experiments.distributions import uniform
 from experiments.statistics import judge, mean_value
 
 Numbers = npt.NDArray[np.float64]
@@ -168,22 +171,146 @@ def sfc32(seed: int, stream: int) -> Iterator[int]:
             yield found
 
 
-def test_random_numbers_are_those_of_the_published_generator() -> None:
+LAST = 3.6541528853610088  # Marsaglia and Tsang 2000, for 256 layers
+
+
+def height(x: float) -> float:
+    return math.exp(-(x**2) / 2)
+
+
+@cache
+def ziggurat() -> tuple[list[float], list[float]]:
+    """Right edges and heights of 256 layers of the area that is left beyond LAST, with the base up to there."""
+    area = LAST * height(LAST) + math.sqrt(math.pi / 2) * math.erfc(LAST / math.sqrt(2))
+    edges, heights = [area / height(LAST), LAST], [1.0, height(LAST)]
+    while len(edges) < 256:
+        heights.append(heights[-1] + area / edges[-1])
+        edges.append(math.sqrt(-2 * math.log(heights[-1])))
+    return [*edges, 0.0], [*heights, heights[-1] + area / edges[-1]]
+
+
+def test_the_last_layer_ends_at_the_top_of_the_curve() -> None:
+    assert ziggurat()[1][-1] == pytest.approx(height(0), rel=1e-11)
+
+
+def normals(seed: int, stream: int) -> Iterator[float]:
+    """The ziggurat method, plainly."""
+    (edge, high), words = ziggurat(), sfc32(seed, stream)
+
+    def signed() -> int:
+        return (word := next(words)) - (word >> 31 << 32)
+
+    def share() -> float:
+        return (1 + (signed() + 0.5) / 2**31) / 2
+
+    while True:
+        word = signed()
+        layer, place = word & 255, ((word >> 8) + 0.5) / 2**23
+        x = place * edge[layer]
+        if abs(x) < edge[layer + 1]:
+            yield x
+        elif layer:
+            y = high[layer] + (high[layer + 1] - high[layer]) * share()
+            if y < height(x):
+                yield x
+        else:
+            far, test = -math.log(share()) / LAST, -math.log(share())
+            while 2 * test <= far**2:
+                far, test = -math.log(share()) / LAST, -math.log(share())
+            yield math.copysign(LAST + far, x)
+
+
+def in_script_drawn(changed: str | None = None) -> list[list[float]]:
+    """Words, normal and uniform numbers of three streams."""
     body = """
-      const make = () => new explorer.Random(data[0], data[1]);
-      return [make().words(new Uint32Array(1000)), make().normals(new Float64Array(999), 999), make().uniforms([], 5)];
+      const all = ([seed, stream]) => {
+        const make = () => new explorer.Random(seed, stream);
+        return [make().words(new Uint32Array(1000)), make().normals(new Float64Array(9999)),
+                make().uniforms(new Float64Array(5))];
+      };
+      return data.flatMap(all);
     """
-    for seed, stream in ((1, 0), (1, 1), (999_999, 9)):
-        words, normals, uniforms = explorer.evaluate(body, [seed, stream])
-        numbers = sfc32(seed, stream)
-        assert words == list(itertools.islice(numbers, 1000))
+    found: list[list[float]] = explorer.evaluate(body, STREAMS, changed=changed)
+    return found
+
+
+STREAMS = ((1, 0), (1, 1), (999_999, 9))
+
+
+def same_numbers(found: list[list[float]]) -> list[bool]:
+    """Whether words, normal and uniform numbers are those that Python makes."""
+    same = []
+    for (seed, stream), words, drawn, uniforms in zip(
+        STREAMS, found[::3], found[1::3], found[2::3], strict=True
+    ):
         signed = ((w - (w >> 31 << 32) + 0.5) / 2**31 for w in sfc32(seed, stream))
-        expected: list[float] = []
-        while len(expected) < len(normals):
-            x, y = next(signed), next(signed)
-            if 0 < x * x + y * y < 1:
-                factor = math.sqrt(-2 * math.log(x * x + y * y) / (x * x + y * y))
-                expected += [x * factor, y * factor]
-        assert normals == pytest.approx(expected[: len(normals)], rel=1e-12)
-        signed = ((w - (w >> 31 << 32) + 0.5) / 2**31 for w in sfc32(seed, stream))
-        assert uniforms == list(itertools.islice(signed, 5))
+        expected = list(itertools.islice(normals(seed, stream), len(drawn)))
+        same.append(words == list(itertools.islice(sfc32(seed, stream), 1000)))
+        same.append(np.allclose(drawn, expected, rtol=1e-8, atol=0))
+        same.append(uniforms == list(itertools.islice(signed, 5)))
+    return same
+
+
+def test_random_numbers_are_those_of_the_published_methods() -> None:
+    found = in_script_drawn()
+    assert all(same_numbers(found))
+    assert max(map(abs, found[1])) > LAST  # the tail has been there
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("(cell + 0.5) * step[layer]", "cell * step[layer]"),
+        ("place < height(x) ? x : 0", "x"),  # corners beyond the curve
+        (
+            "far = -Math.log((1 + this.uniform()) / 2) / LAST",
+            "far = -Math.log((1 + this.uniform()) / 2) / 2",
+        ),
+        ("sure[layer])", "sure[layer & 254])"),
+        ("c << 21", "c << 20"),
+    ],
+)
+def test_one_wrong_place_of_the_generator_is_found(right: str, wrong: str) -> None:
+    library = explorer.library()
+    assert right in library
+    assert not all(same_numbers(in_script_drawn(library.replace(right, wrong))))
+
+
+def test_normal_numbers_have_the_normal_law() -> None:
+    body = "return new explorer.Random(4, 2).normals(new Float64Array(300_000));"
+    drawn = np.array(explorer.evaluate(body))
+    far = np.abs(drawn)
+    tail = far[far > LAST]
+    comparisons = [
+        uniform(ndtr(drawn), statistic="normal"),
+        uniform(2 * ndtr(-tail) / (2 * ndtr(-LAST)), statistic="beyond the last edge"),
+        mean_value((far > LAST) * 1.0, 2 * ndtr(-LAST), statistic="tail"),
+    ]
+    assert judge(comparisons)["agrees"].all()
+
+
+def test_a_change_draws_only_what_is_not_there_yet() -> None:
+    """Whatever came before, a network is the one that its settings name; gain, slope and depth draw nothing anew."""
+    body = """
+      const made = (query, number = 2) => explorer.network(explorer.read(query), number);
+      const {normals} = explorer.Random.prototype;
+      let drawn = 0;
+      explorer.Random.prototype.normals = function (target, first = 0) {
+        drawn += target.length - first;
+        return normals.call(this, target, first);
+      };
+      return data.map((query) => {
+        drawn = 0;
+        const {forward, backward} = made(query);
+        return [drawn, forward, backward];
+      });
+    """
+    first = "depth=9&width=8"
+    queries = [first, f"{first}&init=xavier_normal", f"{first}&activation=leaky", "depth=11&width=8",
+               f"{first}&init=torch", f"{first}&seed=3", "depth=200&width=128", first]  # fmt: skip
+    found = explorer.evaluate(body, queries)
+    weights = [9 * 64, 0, 0, 2 * 64, 0, 9 * 64, 200 * 128**2, 9 * 64]
+    top = [128 if "width=128" in query else 8 for query in queries]
+    assert [drawn for drawn, *_ in found] == [w + t for w, t in zip(weights, top, strict=True)]
+    for query, (_, *passes) in zip(queries, found, strict=True):
+        assert passes == explorer.evaluate(body, [query])[0][1:], query

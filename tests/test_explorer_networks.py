@@ -114,12 +114,11 @@ def test_networks_have_the_law_of_pythons() -> None:
     [
         ("bound || Math.sqrt(variance)", "bound || 1.05 * Math.sqrt(variance)"),  # gain
         ("z[i] > 0 ? 1 : slope", "z[i] > 0 ? 1 : 1.2 * slope + 0.1"),  # slope
-        ("-2 * Math.log(square)", "-1.9 * Math.log(square)"),  # constant of the polar method
-        ("while (square >= 1)", "while (square >= 2)"),  # the disc
-        ("target[k + 1] = y * factor", "target[k + 1] = x * factor"),  # numbers used twice
+        ("x = (cell + 0.5) * step[layer]", "x = (cell + 0.5) * step[layer & 127]"),  # layers
+        ("target[k++] = x;", "target[k++] = Math.abs(x);"),  # signs
         ("times((l - 1) * width * width, x, z)", "times(0, x, z)"),  # one matrix for all layers
         ("u[i] *= masks[(l - 1) * width + i]", "u[i] *= 0.7"),  # no masks
-        ("new explorer.Random(settings.seed, number)", "new explorer.Random(settings.seed, number >> 2)"),
+        ("new explorer.Random(seed, number)", "new explorer.Random(seed, number >> 2)"),
     ],
 )  # fmt: skip
 def test_one_wrong_place_of_the_sampler_is_found(right: str, wrong: str) -> None:
@@ -136,8 +135,9 @@ def by_numpy(query: str, number: int) -> tuple[list[float], list[float]]:
     body = """
       const settings = explorer.read(data.query), {depth, width} = settings;
       const count = depth * width ** 2 * (settings.blocks === "residual" ? 2 : 1);
-      const random = new explorer.Random(settings.seed, data.number);
-      return [random.normals(new Float32Array(count), count), random.normals(new Float64Array(width), width),
+      const random = (stream) => new explorer.Random(settings.seed, stream);
+      const top = random(~data.number).normals(new Float64Array(width));
+      return [random(data.number).normals(new Float32Array(count)), top,
               explorer.weights(settings).variance, explorer.slope(settings), explorer.shift(settings), settings];
     """
     normals, top, variance, slope, shift, settings = explorer.evaluate(

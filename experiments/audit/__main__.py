@@ -9,6 +9,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -65,6 +66,7 @@ def work(options: Options) -> int:
 
     at_least(1, batch=options.batch)
     at_least(3, nets=options.nets)
+    at_least(0, tokens=options.tokens, seconds=options.seconds)
     made = found_factory(options.factory)
     with undisturbed(options.seed):
         inputs, named = examples(options)
@@ -78,6 +80,7 @@ def work(options: Options) -> int:
         output=options.output,
         fix=options.fix,
         name=options.factory.rpartition(":")[2],
+        track=progress(),
         **named,
     )
     print_report(found, options.all)
@@ -89,6 +92,16 @@ def work(options: Options) -> int:
         if path is not None:
             save(path, write(found))
     return int(any(f.grave for f in found.findings))
+
+
+def progress() -> Any:
+    """rich's progress bar of the draws, in a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return partial(track, description="draws", console=console, transient=True, disable=hidden)
 
 
 CALL = """The function to call, after making the model; it writes into the model, and nothing else:
@@ -150,10 +163,12 @@ def examples(options: Options) -> tuple[list[Any], dict[str, Any]]:
     for text in options.input:
         name, _, shape = text.rpartition("=")
         sizes = dimensions(shape)
-        if options.tokens and (len(options.input) == 1 or "id" in name):
-            value = torch.randint(options.tokens, (options.batch, *sizes))
-        else:
-            value = torch.randn(options.batch, *sizes)
+        ids = options.tokens and (len(options.input) == 1 or "id" in name)
+        try:
+            shape_ = (options.batch, *sizes)
+            value = torch.randint(options.tokens, shape_) if ids else torch.randn(shape_)
+        except (RuntimeError, OverflowError):
+            raise Unusable(f"{options.batch} examples of {shape} are too many numbers") from None
         if name:
             named[name] = value
         else:

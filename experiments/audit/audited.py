@@ -16,7 +16,7 @@ from torch import nn
 
 from experiments.audit.explain import findings
 from experiments.audit.finding import Finding
-from experiments.audit.measure import Measured, chosen, measure, redrawer
+from experiments.audit.measure import Measured, Track, chosen, measure, redrawer
 from experiments.audit.trace import Layer, layers, predict_gradients, predicted
 from experiments.settings import Unusable, at_least
 from impl.init.apply import initialise_
@@ -63,13 +63,15 @@ def audited(
     output: str = "",
     fix: bool = False,
     name: str = "",
+    track: Track = iter,
     **named: Any,
 ) -> Audited:
     """Audit a model, or a function that makes one, on example inputs, by position or by name.
 
     ``draws`` networks are drawn, fewer if they do not fit into ``seconds`` (three at least). ``output`` names the part
     of the result that counts. With ``fix`` a copy is initialised by :func:`impl.init.apply.initialise_` and audited,
-    too: it is ``.after``. Raises Unusable, in one line, for what cannot be audited.
+    too: it is ``.after``. ``track`` shows the draws' progress, as ``rich.progress.track`` does. Raises Unusable, in one
+    line, for what cannot be audited.
     """
     at_least(3, draws=draws)
     factory = None if isinstance(model, nn.Module) else model
@@ -77,16 +79,18 @@ def audited(
         first = made(factory) if factory else model
         assert isinstance(first, nn.Module)  # noqa: S101 - for the type checker
         title = name or type(first).__name__
-        first = _copied(first)
+        first = first if factory else _copied(first)
         draw, said = redrawer(first, factory)
-        found = _once(title, draw, said, inputs, named, draws, seed, seconds, output)
+        found = _once(title, draw, said, inputs, named, draws, seed, seconds, output, track)
         if fix:
 
             def again() -> nn.Module:
                 return initialise_(draw(), *_in_order(first, inputs, named))
 
             said = "initialise_ was applied to each draw"
-            found.after = _once(title, again, said, inputs, named, draws, seed, seconds, output)
+            found.after = _once(
+                title, again, said, inputs, named, draws, seed, seconds, output, track
+            )
     return found
 
 
@@ -111,11 +115,11 @@ def _once(
     seed: int,
     seconds: float,
     output: str,
+    track: Track,
 ) -> Audited:
     with explained(inputs, named):
-        measured = measure(
-            draw, said, inputs, named, draws=draws, seed=seed, seconds=seconds, output=output
-        )
+        options: dict[str, Any] = {"seed": seed, "seconds": seconds, "output": output}
+        measured = measure(draw, said, inputs, named, draws=draws, track=track, **options)
         theory = predicted(measured, inputs, named)
         predict_gradients(theory, chosen(theory.result, output))
     lines = layers(measured, theory)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from derivations import load
 from experiments.audit.finding import GRAVE, MEND, WORTH, Finding, some
 from experiments.audit.laws import recognise
 from experiments.audit.measure import Measured
 from experiments.audit.multiplied import gains, normalised, residual_growth, saturation
 from experiments.audit.predict import Theory
+from experiments.audit.predictions import prediction
 from experiments.audit.trace import Layer
 from impl.init._graph import RECTIFIERS
 from impl.init.apply import branches
@@ -82,7 +82,7 @@ def _dead(layers: Sequence[Layer]) -> list[Finding]:
 
 def _width(layers: Sequence[Layer]) -> list[Finding]:
     """Narrow and deep: the mean is kept, and most networks lose their signal all the same."""
-    variance = load("init/kaiming").predict("ratio_variance")
+    variance = prediction("init/kaiming", "ratio_variance")
     total = 0.0
     by_index = {x.index: x for x in layers}
     for layer in layers:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from derivations import load
 from experiments.audit.measure import Measured
+from experiments.audit.predictions import prediction
 from impl.init._graph import LAYERS
 from impl.init.fans import fan_in_and_fan_out
 
@@ -24,9 +24,9 @@ class Law:
 
 def candidates(fan_in: float, fan_out: float) -> list[Law]:
     """The initialisers that are usual, for fans as torch reads them."""
-    kaiming = load("init/kaiming").predict("kaiming_variance")
-    xavier = load("init/xavier").predict("xavier_variance")
-    default = float(load("init/conv_default").predict("variance")(units=fan_in))
+    kaiming = prediction("init/kaiming", "kaiming_variance")
+    xavier = prediction("init/xavier", "xavier_variance")
+    default = float(prediction("init/conv_default", "variance")(units=fan_in))
     rectified_in, rectified_out = (
         float(kaiming(fan=fan, negative_slope=0.0)) for fan in (fan_in, fan_out)
     )

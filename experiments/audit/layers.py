@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from derivations import load, mean_field
+from derivations import mean_field
 from experiments.audit.predict import Call, Theory, rule
+from experiments.audit.predictions import prediction
 from experiments.audit.state import APART, FAR, NEAR, State, step
 from impl.init._graph import LAYERS, RECTIFIERS, SMOOTH, Node
 
@@ -25,40 +26,48 @@ def _layer(theory: Theory, node: Node, call: Call) -> State | None:
         bias, x, weight = call.raw(0, "input"), call.raw(1, "mat1"), call.raw(2, "mat2")
     else:
         x, weight, bias = (call.raw(i, n) for i, n in enumerate(("input", "weight", "bias")))
-    s = theory.state(x)
+    axis = 1 if node.kind.startswith("conv") else -1
+    s = theory.state(x).facing(axis)
     square, mean = theory.squares(weight)
-    variance = torch.full_like(weight.detach(), square)
-    no_bias = None if bias is None else torch.zeros_like(bias.detach())
-    if node.kind == "addmm":
-        signal = s.second @ variance
-    else:
-        replaced = dict(zip(("_0", "_1", "_2"), (s.second, variance, no_bias), strict=True))
-        args = len(call.args)
-        call.args = (
-            (*call.args, *(None for _ in range(max(0, 3 - args)))) if args < 3 else call.args
-        )
-        call.kwargs = {k: v for k, v in call.kwargs.items() if k not in ("input", "weight", "bias")}
-        signal = call.apply(**replaced)
-    level = float(signal.detach().double().mean())
+    signal = _on_squares(node.kind, call, s.second, weight, square)
     if node.kind.startswith("conv") and signal.dim() > 2:
         s = s.with_(cosines=_at_border(s.cosines, x, weight, signal, call, node.kind))
-    found = s.with_(second=signal, mean=None, symmetric=True, known=False)
+    found = s.with_(second=signal, mean=None, symmetric=True, known=False, features=axis)
     if abs(mean) > 0.05 * math.sqrt(max(square, 1e-300)) and weight.numel() > 400:
         found = found.because("weights whose mean is not zero")
     if bias is not None:
-        bias_square, bias_mean = theory.squares(bias)
-        shape = [1] * signal.dim()
-        if bias_square:
-            total = max(level + bias_square, 1e-300)
-            found = found.with_(
-                second=signal + bias_square, cosines=(found.cosines * level + bias_square) / total
-            )
-        if abs(bias_mean) > 0.2 * math.sqrt(max(bias_square, 1e-300)) and bias.numel() > 16:
-            found = found.with_(
-                mean=torch.full(shape, bias_mean).expand_as(signal), symmetric=False
-            )
-            found = found.because("biases whose mean is not zero")
-    return found
+        found = _biased(found, bias.numel(), *theory.squares(bias))
+    mean_ = None if found.mean is None else found.mean.expand(call.out.shape)
+    return found.with_(second=found.second.expand(call.out.shape), mean=mean_)
+
+
+def _on_squares(kind: str, call: Call, second: Tensor, weight: Tensor, square: float) -> Tensor:
+    """The layer with ``square`` for each weight: every output of a group is the same, so one of each is computed."""
+    if kind == "addmm":
+        return second @ second.new_full((len(weight), 1), square)
+    groups = 1 if kind == "linear" else int(call.raw(6, "groups", 1))
+    shape = list(weight.shape)
+    if "transpose" in kind:  # of shape (inputs, outputs of a group, ...)
+        each, shape[1] = shape[1], 1
+    else:
+        each, shape[0] = shape[0] // groups, groups
+    names = ("input", "weight", "bias")
+    kwargs = {k: v for k, v in call.kwargs.items() if k not in names}
+    one = second.new_full(shape, square)
+    made: Tensor = call.function(second, one, None, *call.args[3:], **kwargs)
+    channels = made.dim() - len(shape) + 1  # the batch may be missing
+    return made if groups == 1 else made.repeat_interleave(each, channels)
+
+
+def _biased(s: State, count: int, square: float, mean: float) -> State:
+    """A sum with ``count`` biases of this mean square and mean: the same for all inputs and positions."""
+    if square:
+        total = max(s.size + square, 1e-300)
+        s = s.with_(second=s.second + square, cosines=(s.cosines * s.size + square) / total)
+    if abs(mean) > 0.2 * math.sqrt(max(square, 1e-300)) and count > 16:
+        s = s.with_(mean=torch.full([1] * s.second.dim(), mean), symmetric=False)
+        s = s.because("biases whose mean is not zero")
+    return s
 
 
 def _at_border(cosines: Any, x: Tensor, weight: Tensor, out: Tensor, call: Call, kind: str) -> Any:
@@ -96,11 +105,11 @@ def _rectifier(theory: Theory, node: Node, call: Call) -> State:
     if not s.symmetric or s.mean is not None:
         return _activated(s, "leaky_relu", slope)
     kept = float(
-        load("init/relu").predict("second_moment")(preactivation_var=1.0, negative_slope=slope)
+        prediction("init/relu", "second_moment")(preactivation_var=1.0, negative_slope=slope)
     )
-    middle = float(load("init/relu").predict("mean")(preactivation_var=1.0, negative_slope=slope))
+    middle = float(prediction("init/relu", "mean")(preactivation_var=1.0, negative_slope=slope))
     mask = float(
-        load("init/kaiming").predict("backward_ratio")(
+        prediction("init/kaiming", "backward_ratio")(
             fan_out=1, weight_var=1.0, negative_slope=slope
         )
     )
@@ -118,7 +127,7 @@ def _rectified_cosines(cosines: Any, slope: float) -> Any:
     """The angle after a ReLU (depth/correlation, step by step the arc-cosine kernel); other slopes by series."""
     rho = np.clip(cosines, -1, 1)
     if slope == 0:
-        return np.asarray(load("depth/correlation").predict("cosine")(angle=np.arccos(rho)))
+        return np.asarray(prediction("depth/correlation", "cosine")(angle=np.arccos(rho)))
     product = mean_field.similarity("leaky_relu", rho, 1.0, 0.0, slope)
     return product / mean_field.moments("leaky_relu", 1.0, 0.0, slope)[1]
 
@@ -138,14 +147,21 @@ def _smooth(theory: Theory, node: Node, call: Call) -> State | None:
     return _activated(call.state(), node.kind, 0.0)
 
 
+def distinct(x: Tensor | None) -> Tensor:
+    """A tensor in double precision, once along each axis that was expanded; zero for None."""
+    if x is None:
+        return torch.zeros((), dtype=torch.float64)
+    for axis, stride in enumerate(x.stride()):
+        x = x.narrow(axis, 0, 1) if not stride and x.shape[axis] else x
+    return x.detach().double()
+
+
 def _activated(s: State, name: str, slope: float) -> State:
     """Any activation of a Gaussian number, by quadrature over a table of variances."""
-    second = s.second.detach().double()
-    mean = torch.zeros(()) if s.mean is None else s.mean.detach().double()
+    second, mean = (distinct(x) for x in (s.second, s.mean))
     square = float(mean.square().mean())
     middle = float(mean.mean()) if square else 0.0
     variance = (second - mean.square()).clamp_min(0)
-    share = middle / math.sqrt(max(float(variance.mean()), 1e-300)) if square else 0.0
     share = (
         math.copysign(math.sqrt(square / max(float(variance.mean()), 1e-300)), middle)
         if square
@@ -156,7 +172,9 @@ def _activated(s: State, name: str, slope: float) -> State:
     first, squared, slopes = mean_field.moments(name, grid, share * np.sqrt(grid), slope)
     at = variance.numpy().clip(low)
     value, factor, expected = (
-        torch.from_numpy(np.interp(np.log(at), np.log(grid), table)).to(s.second.dtype)
+        torch.from_numpy(np.interp(np.log(at), np.log(grid), table))
+        .to(s.second.dtype)
+        .expand(s.second.shape)
         for table in (squared, slopes, first)
     )
     v, m = float(variance.mean()), share * math.sqrt(float(variance.mean()))

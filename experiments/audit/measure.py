@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from experiments.audit.state import cosine_between
+from experiments.audit.state import cosine_of, mean_square, squares
 from experiments.settings import Unusable
 from impl.init._graph import RECTIFIERS, Node, Recorder
 
+Track = Callable[[Iterable[int]], Iterable[int]]  # shows progress, as it is iterated
 FEWEST = 3  # draws: a standard error wants some
 SAME = 6.0  # standard errors within which a variance is that of the module's own reset
 
@@ -44,14 +45,13 @@ class Watch(Recorder):
             self._put_row(np.nan, np.nan, np.nan)
         else:
             value = tensor.detach()
-            square = float(value.float().square().mean())
-            batched = len(value) == self.batch and value.dim() > 1
-            alike = cosine_between(value.float().flatten(1)) if batched else np.nan
+            batched = value.dim() > 1 and len(value) == self.batch
+            square, alike = square_and_cosine(value.float(), batched)
             self._put_row(square, alike, dead_share(value) if node.kind in RECTIFIERS else np.nan)
         if tensor.requires_grad:
 
             def keep(gradient: Tensor, index: int = node.index) -> None:
-                self.backward[index] = float(gradient.float().square().mean())
+                self.backward[index] = mean_square(gradient.float())
 
             tensor.register_hook(keep)
 
@@ -83,12 +83,23 @@ class Measured:
         return len(self.forward)
 
 
+def square_and_cosine(x: Tensor, batched: bool) -> tuple[float, float]:
+    """The mean square, and of a batch the mean cosine between two inputs, else NaN."""
+    if not batched:
+        return mean_square(x), np.nan
+    rows = x.flatten(1)
+    rows = rows.double() if rows.numel() < 2**20 else rows  # copies of large ones take their time
+    each = squares(rows)
+    return float(each.sum()) / max(rows.numel(), 1), cosine_of(rows, each.sqrt())
+
+
 def dead_share(x: Tensor) -> float:
     """The share of units that are zero for every input and position."""
     if x.dim() < 2:
         return float("nan")
-    units = x.transpose(0, 1) if x.dim() != 3 else x.movedim(-1, 0)
-    return float((units.reshape(len(units), -1).amax(1) <= 0).double().mean())
+    units = 1 if x.dim() != 3 else 2
+    others = [axis for axis in range(x.dim()) if axis != units]
+    return float((x.amax(others) <= 0).double().mean())
 
 
 def redrawer(
@@ -159,9 +170,7 @@ def _shuffle(p: Tensor) -> None:
     p.copy_(mixed.view_as(p))
 
 
-def run(
-    model: nn.Module, inputs: Sequence[Any], named: dict[str, Any], output: str = ""
-) -> tuple[Watch, Tensor]:
+def run(model: nn.Module, inputs: Sequence[Any], named: dict[str, Any], output: str = "") -> Watch:
     """One draw, both passes: the gradient of the output's sum with independent random signs and sizes."""
     batch = next(
         (len(x) for x in (*inputs, *named.values()) if isinstance(x, Tensor) and x.dim()), 1
@@ -179,7 +188,8 @@ def run(
             "the output does not depend on any parameter or input by a gradient; is it under no_grad?"
         )
     result.backward(torch.randn_like(result))
-    return watch, result
+    watch.forget()
+    return watch
 
 
 def fresh(inputs: Sequence[Any]) -> list[Any]:
@@ -220,6 +230,17 @@ def _described(out: Any) -> str:
     return f"{type(out).__name__}" + (f" of {len(out)}" if isinstance(out, (tuple, list)) else "")
 
 
+def moments_of(p: Tensor, first: bool) -> tuple[float, float, float]:
+    """Mean square, mean and fourth moment of a parameter's entries; of many entries the last only once."""
+    fourth = first or p.numel() < 2**16
+    values = p.double() if p.numel() < 2**12 else p.float()
+    return (
+        mean_square(values),
+        float(values.mean()),
+        mean_square(values.square()) if fourth else np.nan,
+    )
+
+
 def measure(
     draw: Callable[[], nn.Module],
     redrawn: str,
@@ -230,23 +251,22 @@ def measure(
     seed: int,
     seconds: float,
     output: str = "",
+    track: Track = iter,
 ) -> Measured:
     """So many draws, or as many as begin within ``seconds`` (at least 3). The caller keeps the random state."""
     watches: list[Watch] = []
-    squares: dict[str, list[tuple[float, float, float]]] = {}
+    found: dict[str, list[tuple[float, float, float]]] = {}
     start, model = time.monotonic(), None
-    for number in range(draws):
+    for number in track(range(draws)):
         if number >= FEWEST and (time.monotonic() - start) * (number + 1) / number > seconds:
             break
         torch.manual_seed(seed + 1 + number)
         model = draw()
         for name, p in model.named_parameters():
             p.requires_grad_(True)
-            values = p.detach().double() if p.numel() < 2**22 else p.detach()
-            square = values.square()
-            found = (float(square.mean()), float(values.mean()), float(square.square().mean()))
-            squares.setdefault(name, []).append(found)
-        watch, _ = run(model, inputs, named, output)
+            found.setdefault(name, []).append(moments_of(p.detach(), number == 0))
+        watch = run(model, inputs, named, output)
+        model.zero_grad()
         if watches and [n.kind for n in watch.nodes] != [n.kind for n in watches[0].nodes]:
             raise Unusable(
                 "the model does other operations in each draw, so its layers cannot be compared over draws"
@@ -258,7 +278,7 @@ def measure(
         name: np.array([getattr(w, name) for w in watches]) for name in ("forward", "alike", "dead")
     }
     backward = np.array([[w.backward.get(i, np.nan) for i in range(len(nodes))] for w in watches])
-    means = {name: np.mean(found, axis=0) for name, found in squares.items()}
+    means = {name: np.nanmean(each, axis=0) for name, each in found.items()}
     return Measured(
         nodes,
         table["forward"],

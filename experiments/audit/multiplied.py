@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from derivations import load, mean_field
+from derivations import mean_field
 from experiments.audit.finding import GRAVE, MEND, SATURATING, WORTH, Finding, alone, factor, some
 from experiments.audit.laws import Law
+from experiments.audit.predictions import prediction
 from experiments.audit.trace import Layer
 from impl.init._graph import NORMS, RECTIFIERS, SMOOTH
 from impl.init.apply import Branch
@@ -161,7 +162,7 @@ def normalised(layers: Sequence[Layer], residual: Sequence[Branch]) -> list[Find
     decades = sum(logs)
     if len(logs) < 2 or decades < GRAVE / 2:
         return []
-    each = float(load("init/shifted_relu").predict("unit_gradient")())
+    each = float(prediction("init/shifted_relu", "unit_gradient")())
     names = [b.name for _, b in pairs]
     sentence = (
         f"{some(names)}: normalisation before a ReLU, without a skip, multiplies the gradient's second moment by up to "
@@ -196,7 +197,7 @@ def residual_growth(layers: Sequence[Layer], residual: Sequence[Branch]) -> list
     if len(ends) < 2 or decades < WORTH:
         return []
     typical = 10 ** (decades / len(ends))
-    bound = float(load("depth/fixup").predict("bound")())
+    bound = float(prediction("depth/fixup", "bound")())
     sentence = (
         f"{some(ends)}: each residual branch without normalisation multiplies the second moment "
         f"by {typical:.3g}; over your "

@@ -45,16 +45,19 @@ class Call:
         """What theory knows of it."""
         return self.theory.state(self.raw(place, name))
 
-    def apply(self, **replaced: Tensor | None) -> Any:
-        """Call the function with other tensors in the places named ``_0``, ``_1``, or by name."""
-        args = list(self.args)
-        kwargs = dict(self.kwargs)
-        for name, value in replaced.items():
-            if name.startswith("_"):
-                args[int(name[1:])] = value
-            else:
-                kwargs[name] = value
-        return self.function(*args, **kwargs)
+
+def turned(s: State, kind: str, call: Call) -> int:
+    """The axis of the features after a move: of three axes the last two may change places."""
+    if kind not in TURNING:
+        return s.features
+    if s.second.dim() != 3:
+        return 0
+    dims = [d for d in tree_leaves((call.args[1:], call.kwargs)) if isinstance(d, int)]
+    swapped = kind in ("T", "mT") or [d % 3 for d in dims] in ([1, 2], [2, 1], [0, 2, 1])
+    return -s.features if swapped else 0
+
+
+TURNING = {"transpose", "swapaxes", "swapdims", "permute", "movedim", "T", "mT"}
 
 
 class Theory(Recorder):
@@ -122,7 +125,7 @@ class Theory(Recorder):
             if states and all(s.known for s in states) and not node.weight and node.kind in KNOWING:
                 return self._of_known(node, call, states)
             if node.kind in STRUCTURE:
-                return self._moved(call)
+                return self._moved(node, call)
             if node.kind in RULES:
                 found = RULES[node.kind](self, node, call)
                 if found is not None:
@@ -138,7 +141,7 @@ class Theory(Recorder):
         found = self._restarted(node, call)
         return [s.with_(measured=measured, known=True) for s in found]
 
-    def _moved(self, call: Call) -> Any:
+    def _moved(self, node: Node, call: Call) -> Any:
         """Numbers that change places: the same function, on expected squares and on expected values."""
         leaves = [x for x in tree_leaves((call.args, call.kwargs)) if isinstance(x, Tensor)]
         moving = [x for x in leaves if x.is_floating_point()]
@@ -165,6 +168,7 @@ class Theory(Recorder):
             known=all(s.known for s in states),
             approximate=next((s.approximate for s in states if s.approximate), ""),
             measured=any(s.measured for s in states),
+            features=turned(states[0], node.kind, call),
             participation=states[0].participation,
             rectified=states[0].rectified if len(states) == 1 else None,
         )
@@ -212,7 +216,7 @@ class Theory(Recorder):
         if states and states[0].second.requires_grad and node.kind not in STRUCTURE:
 
             def keep(gradient: Tensor, index: int = node.index) -> None:
-                self.backward[index] = float(gradient.double().mean())
+                self.backward[index] = float(gradient.mean())
 
             states[0].second.register_hook(keep)
 

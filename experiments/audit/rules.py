@@ -22,7 +22,9 @@ POSITIONS = "positions of one input taken as equally correlated"
 def _sum(theory: Theory, node: Node, call: Call) -> State:
     """A residual sum: squares add, and twice the product of the means (depth/fixup, step block)."""
     sign = -1.0 if node.kind == "sub" else 1.0
-    a, b = call.state(0, "input"), call.state(1, "other")
+    a = call.state(0, "input")
+    b = call.state(1, "other")
+    b = b.facing(a.features or b.features)
     scale = float(call.kwargs.get("alpha", 1.0)) * sign
     if b.known and (not bool(torch.isfinite(b.second).all()) or float(b.second.max()) > 1e8):
         return a.with_(participation=a.participation)  # a mask of the attention: who may look
@@ -232,7 +234,8 @@ def _affine(theory: Theory, weight: Any, bias: Any, shape: list[int]) -> tuple[A
 @rule(*NORMS)
 def _norm(theory: Theory, node: Node, call: Call) -> State | None:
     """A normalisation makes the mean square 1 whatever came: exact forwards; backwards divide by the variance."""
-    s, dims = call.state(), call.state().second.dim()
+    dims = call.state().second.dim()
+    s = call.state().facing(-1 if node.kind in ("layer_norm", "rms_norm") else 1)
     channels = [1, -1] + [1] * (dims - 2)
     if node.kind == "batch_norm":
         return _batch_norm(theory, s, call, channels)

@@ -8,7 +8,9 @@ first, whose own backward pass predicts the first one's gradients.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from torch import Tensor
 
 # Between two inputs at one position; in one input two neighbouring positions, any two; two positions of two inputs.
 INPUTS, NEAR, FAR, APART = range(4)
+CHUNK = 4096  # numbers that are added up in single precision; their sums in double
 
 
 @dataclass(frozen=True)
@@ -36,24 +39,36 @@ class State:
     known: bool = False
     approximate: str = ""
     measured: bool = False
+    features: int = 0  # the axis, 1 or -1, whose numbers have weights of their own; 0 is unknown
     participation: float | None = None  # of a softmax: sum of its squares
     rectified: Any = (
         None  # what a rectifier left for a max-pool: its factor, and the cosines before
     )
 
-    @property
+    @cached_property
     def size(self) -> float:
         """The mean of the expected squares over all entries."""
-        return float(self.second.detach().mean(dtype=torch.float64)) if self.second.numel() else 0.0
+        return float(self.second.detach().mean()) if self.second.numel() else 0.0
 
-    @property
+    @cached_property
     def mean_square(self) -> float:
         """The mean over all entries of the squared expected value."""
-        return 0.0 if self.mean is None else float(self.mean.double().square().mean())
+        return 0.0 if self.mean is None else mean_square(self.mean.detach())
 
     def with_(self, **changes: Any) -> State:
         """A copy with changes; softmax and rectifier are forgotten unless given."""
         return replace(self, **{"participation": None, "rectified": None, **changes})
+
+    def facing(self, axis: int) -> State:
+        """The same for who takes ``axis`` of three for the features: else positions are the numbers of a layer.
+
+        These have weights of their own, so all that two of them share is their means.
+        """
+        if self.second.dim() != 3 or self.features in (0, axis):
+            return self
+        shared = self.mean_square / max(self.size, 1e-300)
+        cosines = np.array([self.cosines[INPUTS], shared, shared, shared])
+        return self.with_(cosines=cosines, features=axis)
 
     def because(self, reason: str) -> State:
         """The same, approximate for this reason, too."""
@@ -70,7 +85,7 @@ class Step(torch.autograd.Function):
     def forward(ctx: Any, flow: Tensor, value: Tensor, factor: list[Any]) -> Tensor:
         """``value``, as a new tensor."""
         ctx.factor = factor
-        return value.detach().clone()
+        return value.detach()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
@@ -119,17 +134,33 @@ def known(value: Tensor) -> State:
     return State(value.square(), value, cosines(value), known=True)
 
 
+def squares(rows: Tensor) -> Tensor:
+    """The sum of squares of each row, of shape (rows, numbers), in double precision and without a copy of them."""
+    whole = rows.shape[1] // CHUNK * CHUNK
+    parts = [rows[:, whole:], rows[:, :whole].unflatten(1, (-1, CHUNK)).flatten(0, 1)]
+    rest, chunks = (torch.linalg.vector_norm(part, dim=1).double().square() for part in parts)
+    return rest + chunks.view(len(rows), -1).sum(1)
+
+
+def mean_square(x: Tensor) -> float:
+    """The mean of the squares of all entries; NaN if there are none."""
+    return float(squares(x.reshape(1, -1))) / x.numel() if x.numel() else math.nan
+
+
 def cosine_between(x: Tensor) -> float:
     """The mean cosine of the angle between two different rows of ``x``; 1 for a single row."""
     rows = x.double() if x.numel() < 2**20 else x.float()  # copies of large ones take their time
-    if len(rows) < 2:
-        return 1.0
-    norms = rows.norm(dim=1, keepdim=True)
-    unit = rows / norms.clamp_min(1e-300)
+    return cosine_of(rows, squares(rows).sqrt())
+
+
+def cosine_of(rows: Tensor, norms: Tensor) -> float:
+    """The same, for rows whose norms are known: the squared sum of unit vectors has each pair twice."""
     alive = int((norms > 0).sum())
     if alive < 2:
         return 1.0
-    return float((unit.sum(0).square().sum() - alive) / (alive * (alive - 1)))
+    scales = torch.where(norms > 0, 1 / norms, 0.0).to(rows.dtype)
+    total = float(squares((scales @ rows).reshape(1, -1)))
+    return (total - alive) / (alive * (alive - 1))
 
 
 def cosines(x: Tensor) -> npt.NDArray[np.float64]:

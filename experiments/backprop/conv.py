@@ -1,7 +1,8 @@
 """Convolution as a matrix product: equal to torch's, and zeros at the border cost what is derived (he2015).
 
 Compares impl/backprop/conv.py with loops, torch and autograd on random layers, and follows the mean squares of
-signal and gradient, by position, through stacks of 3 x 3 convolutions with He's weights.
+signal and gradient, by position, through stacks of 3 x 3 convolutions with He's weights: layer by layer, each over
+what is expected given its input, and the gradient's mean through several.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.figures import Picture
 from experiments.mutants import Mutant
-from experiments.settings import at_least
+from experiments.settings import FEWEST_UNITS, at_least
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
+    from collections.abc import Callable
+
     import numpy as np
     import pandas as pd
+    import torch
     from matplotlib.figure import Figure
 
     from experiments.stack import Track
@@ -23,6 +27,7 @@ if TYPE_CHECKING:  # imported where they are used, so that --help need not wait 
 
 EXACT = ("output", "loops", "windows", "band", "input", "weight", "bias")
 DIRECTIONS = ("forward", "backward")
+STEPS = (*(f"{way}, {at}" for way in DIRECTIONS for at in ("mean", "corner", "centre")), "ring")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,7 @@ class Settings:
     """Independent stacks: the sample."""
     size: int = 8
     """Side of the image."""
-    channels: int = 8
+    channels: int = 16
     """Channels of every layer."""
     depth: int = 6
     """Layers of a stack."""
@@ -43,33 +48,43 @@ class Settings:
     """The same seed gives the same bits."""
 
     def __post_init__(self) -> None:
-        at_least(1, layers=self.layers, channels=self.channels, depth=self.depth, size=self.size)
+        at_least(1, layers=self.layers, depth=self.depth, size=self.size)
+        at_least(FEWEST_UNITS, channels=self.channels)  # else all of a ReLU layer is often zero
         at_least(2, networks=self.networks)
         at_least(0, seed=self.seed)
 
 
 def measure(settings: Settings, track: Track) -> pd.DataFrame:
-    """One row a random layer, or a layer and place of a network: statistic, layer, number, value."""
+    """One row a random layer, or a layer and statistic of a network: statistic, layer, number, value, variance.
+
+    Fields are "field, forward, corner" and so on; "forward, corner" is over what is expected given the layer's input.
+    """
     import pandas as pd
 
     from experiments.backprop import _conv_fields
     from experiments.stack import one_thread_each, random_stream
 
-    rows: list[tuple[str, int, int, float]] = []
+    rows: list[tuple[str, int, int, float, float]] = []
     stream = random_stream(settings.seed, 0)
     for number in range(settings.layers):
-        rows += [(name, 0, number, error) for name, error in _conv_fields.errors(stream).items()]
+        errors = _conv_fields.errors(stream).items()
+        rows += [(name, 0, number, error, 0.0) for name, error in errors]
     sizes = settings.size, settings.channels, settings.depth
+    spread = {direction: _expected(settings, direction) for direction in DIRECTIONS}
     with one_thread_each():
         for number in track(range(settings.networks), description="networks"):
             stream = random_stream(settings.seed, 1, number)
-            both = _conv_fields.fields(*sizes, stream)
-            for direction, field in zip(DIRECTIONS, both, strict=True):
+            network = _conv_fields.network(*sizes, spread, stream)
+            for direction, field in zip(DIRECTIONS, network[:2], strict=True):
                 for layer, square in enumerate(field.numpy(), 1):
                     found = places(square).items()
-                    rows += [(f"{direction}, {at}", layer, number, v) for at, v in found]
-            rows.append(("ring", settings.depth, number, _conv_fields.ring(*sizes, stream)))
-    return pd.DataFrame(rows, columns=["statistic", "layer", "number", "value"])
+                    rows += [
+                        (f"field, {direction}, {at}", layer, number, v, 0.0) for at, v in found
+                    ]
+            ring = [{"ring": found} for found in _conv_fields.ring(*sizes, stream)]
+            for layer, (steps, closed) in enumerate(zip(network.steps, ring, strict=True), 1):
+                rows += [(name, layer, number, *found) for name, found in (steps | closed).items()]
+    return pd.DataFrame(rows, columns=["statistic", "layer", "number", "value", "variance"])
 
 
 def places(field: np.ndarray) -> dict[str, float]:
@@ -82,15 +97,7 @@ def theory(settings: Settings, direction: str) -> list[np.ndarray]:
     """The predicted fields, layer by layer: K applied from both sides, to ones (a half of them, backwards)."""
     import numpy as np
 
-    from derivations.backprop.conv import DERIVATION
-
-    known: dict[str, Any] = {"kernel_size": 3}
-    if direction == "backward":
-        known |= {"channels": settings.channels, "filters": settings.channels}
-    share = float(
-        DERIVATION.predict("share" if direction == "forward" else "backward_share")(**known)
-    )
-    near = np.abs(np.subtract.outer(range(settings.size), range(settings.size))) <= 1
+    near, share = _near(settings), _share(settings, direction)
     field, found = np.ones((settings.size, settings.size)), []
     for _ in range(settings.depth):
         field = share * near @ field @ near
@@ -98,32 +105,75 @@ def theory(settings: Settings, direction: str) -> list[np.ndarray]:
     return found
 
 
+def _near(settings: Settings) -> np.ndarray:
+    """Which positions of a line a window of three reaches from which."""
+    import numpy as np
+
+    return np.abs(np.subtract.outer(range(settings.size), range(settings.size))) <= 1
+
+
+def _share(settings: Settings, direction: str) -> float:
+    from derivations.backprop.conv import DERIVATION
+
+    known: dict[str, Any] = {"kernel_size": 3}
+    if direction == "backward":
+        known |= {"channels": settings.channels, "filters": settings.channels}
+    name = "share" if direction == "forward" else "backward_share"
+    return float(DERIVATION.predict(name)(**known))
+
+
+def _expected(settings: Settings, direction: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Mean squares after a weight, from those before it: the shares are of a ReLU, too, which passes a half."""
+    import torch
+
+    near = torch.tensor(_near(settings), dtype=torch.float64)
+    share = 2 * _share(settings, direction)
+    return lambda field: share * near @ field @ near
+
+
 def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
-    """Layers exactly; fields layer by layer, at their mean, corner and centre; the ring."""
+    """Layers exactly; steps layer by layer, at their mean, corner and centre; the gradient's mean, some layers back."""
     import numpy as np
 
     from derivations.backprop.conv import DERIVATION
-    from experiments.statistics import exact_value, mean_value
+    from experiments.statistics import exact_value, mean_of_squares, mean_value
 
-    groups = {
-        key: group["value"].to_numpy() for key, group in samples.groupby(["statistic", "layer"])
-    }
-    found = [exact_value(groups[name, 0].max(), 0, 1e-12, statistic=name) for name in EXACT]
-    for direction in DIRECTIONS:
-        for layer, field in enumerate(theory(settings, direction), 1):
-            for at, value in places(field).items():
-                where: dict[str, Any] = {"statistic": f"{direction}, {at}", "layer": layer}
-                sample = groups[where["statistic"], layer]
-                found.append(mean_value(sample, value, order=2 * layer, **where))
-    ring = groups["ring", settings.depth]
-    found.append(mean_value(ring, 1, statistic="ring", layer=settings.depth))
+    groups = dict(list(samples.groupby(["statistic", "layer"])))
+    found = [
+        exact_value(groups[name, 0]["value"].max(), 0, 1e-12, statistic=name) for name in EXACT
+    ]
+    for layer in range(1, settings.depth + 1):
+        for name in STEPS:
+            step = groups[name, layer]
+            variance = float(step["variance"].mean())
+            found.append(
+                mean_of_squares(step["value"], 1, variance, statistic=name, layer=layer, order=2)
+            )
+        for direction in DIRECTIONS:
+            where: dict[str, Any] = {"statistic": f"{direction}, passed", "layer": layer}
+            found.append(mean_value(groups[where["statistic"], layer]["value"], 0.5, **where))
+    found += _layers_back(groups, settings)
     predict, first = DERIVATION.predict, theory(settings, "forward")[0]
-    near = np.abs(np.subtract.outer(range(settings.size), range(settings.size))) <= 1
-    largest = float(np.linalg.eigvalsh(near / 3).max()) ** 2
+    largest = float(np.linalg.eigvalsh(_near(settings) / 3).max()) ** 2
     closed = {"first_mean": first.mean(), "decay": largest}
     for name, value in closed.items():
         expected = float(predict(name)(image_size=settings.size))
         found.append(exact_value(value, expected, 1e-12, statistic=f"{name}, closed form"))
+    return found
+
+
+def _layers_back(groups: dict[Any, pd.DataFrame], settings: Settings) -> list[Comparison]:
+    """The mean over positions of a gradient that came through several layers, while its test can be trusted."""
+    from experiments.heavy_tails import values_needed
+    from experiments.statistics import mean_value
+
+    found = []
+    for layer, field in enumerate(theory(settings, "backward"), 1):
+        values = groups["field, backward, mean", layer]["value"]
+        if settings.networks < values_needed(float(values.var() / values.mean() ** 2), "t"):
+            break  # it only grows from here on
+        where: dict[str, Any] = {"statistic": "backward, layers back", "layer": layer}
+        found.append(mean_value(values, field.mean(), order=2 * layer, **where))
     return found
 
 
@@ -139,7 +189,7 @@ def tables(samples: pd.DataFrame, settings: Settings) -> dict[str, pd.DataFrame]
         for layer, field in enumerate(theory(settings, direction), 1):
             for at, value in places(field).items():
                 name = f"{direction}, {at}"
-                chosen = (samples["statistic"] == name) & (samples["layer"] == layer)
+                chosen = (samples["statistic"] == f"field, {name}") & (samples["layer"] == layer)
                 sample = samples[chosen]["value"]
                 rows.append((name, layer, sample.mean(), sample.sem(), value))
     columns = ["statistic", "layer", "measured", "standard_error", "predicted"]
@@ -252,6 +302,8 @@ MUTANTS = (
 BLIND = (
     "Speed: windows take k² times the image's memory, which torch's own kernels do not write down.",
     "A loss that looks at the output: then the cotangent is not white.",
+    "Gradients many layers back, in narrow networks: a few large ones make up their mean, which is left untested where "
+    "there are too few networks for it. That of every single layer is tested.",
 )
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from experiments.wrong_weights import wrong_weights
 
 if TYPE_CHECKING:  # imported where they are used, so that --help need not wait for torch
     import pandas as pd
+    import torch
 
     from experiments.stack import Track
     from experiments.statistics import Comparison
@@ -35,7 +36,7 @@ class Settings:
     """Layers."""
     width: int = 64
     """Inputs, and units of each layer."""
-    frames: int = 40
+    frames: int = 80
     """Linear stacks whose exponents are measured."""
     frame_depth: int = 40
     """Their layers."""
@@ -144,6 +145,14 @@ def _compare_values(rows: pd.DataFrame, values: pd.DataFrame, stack: str) -> lis
 tables, PICTURES = pictures.tables, pictures.PICTURES
 BARE = {"draws": 0}  # without Glorot and Bengio's numbers
 HERE = "impl.depth.jacobian:"
+
+
+def _uniform(weight: torch.Tensor, **how: Any) -> torch.Tensor:
+    from impl.init.kaiming import kaiming_uniform_
+
+    return kaiming_uniform_(weight, **how)
+
+
 MUTANTS = (
     *wrong_weights(
         "impl.init.kaiming:kaiming_normal_",
@@ -178,6 +187,12 @@ MUTANTS = (
         "signs for normal numbers",
         "impl.init.kaiming:kaiming_normal_",
         lambda right: lambda w, **k: w.copy_(right(w, **k).sign() * w.square().mean().sqrt()),
+    ),
+    Mutant(
+        "wrong weights",
+        "uniform for normal",
+        "impl.init.kaiming:kaiming_normal_",
+        lambda _: _uniform,
     ),
     Mutant("wrong values", "one sweep", f"{HERE}SWEEPS", lambda _: 1),
     Mutant(

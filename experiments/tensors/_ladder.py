@@ -54,7 +54,7 @@ RUNGS = (
     Rung("matmul", lambda a, b: matmul.matmul(a, b), "everything, compiled"),
     Rung("naive", lambda a, b: kernels.matmul_naive(a, b), "our loops, compiled"),
     Rung("reordered", lambda a, b: kernels.matmul_reordered(a, b), "along the rows"),
-    Rung("registers", lambda a, b: kernels.matmul_registers(a, b), "7 × 4 numbers held"),
+    Rung("registers", lambda a, b: kernels.matmul_registers(a, b), "rows and terms held"),
     Rung("tiles", lambda a, b: kernels.matmul_tiles(a, b), "blocks in the cache"),
     Rung("simd", lambda a, b: simd.matmul_simd(a, b), "vectors in registers"),
     *HALIDE,

@@ -166,6 +166,10 @@ class Recorder(TorchFunctionMode):
             self.observe(node, None, (), {}, tensor)
         return node
 
+    def forget(self) -> None:
+        """Let go of the tensors, once nothing more is to be recorded."""
+        self._where.clear()
+
     def node_of(self, tensor: Tensor) -> Node | None:
         """The operation that made ``tensor``."""
         found = self._where.get(id(tensor))

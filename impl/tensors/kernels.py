@@ -11,16 +11,22 @@ from typing import Any
 from torch import Tensor
 
 from impl.tensors.compiled import compiled, operands, run, widest_vectors
+from impl.tensors.tile import WIDE
 
-USES = ("torch.Tensor.new_zeros", "torch.Tensor.__getitem__", "torch.Tensor.__setitem__")
+USES = (
+    *("torch.Tensor.new_zeros", "torch.Tensor.__getitem__", "torch.Tensor.__setitem__"),
+    "torch.Tensor.contiguous",
+)
 COMPILED_BY = ("numba",)
 
-ROWS, TERMS = 7, 4  # of A, whose entries are held in registers
+# Of A, whose entries are held: by 32 registers, or by 16, which leave six of the 18 to the first cache.
+ROWS, TERMS = (7, 4) if WIDE else (6, 3)
+TOGETHER = 16  # numbers that the widest register holds
 WIDTH = 512  # columns whose sums lie next to the arithmetic
 GAP = (
     WIDTH + 16
 )  # from one row of them to the next: powers of two would meet in the same cache lines
-DEPTH = 512  # rows of B in a block
+DEPTH = 128 * TERMS  # rows of B in a block
 
 
 def matmul_naive(a: Tensor, b: Tensor) -> Tensor:
@@ -34,7 +40,7 @@ def matmul_reordered(a: Tensor, b: Tensor) -> Tensor:
 
 
 def matmul_registers(a: Tensor, b: Tensor) -> Tensor:
-    """7 × 4 numbers of A in registers: a number of B, once read, serves seven sums, and a sum four products."""
+    """28 numbers of A in registers (or 18): a number of B, once read, serves seven sums, and a sum four products."""
     return _product(_registers, a, b, padded=True)
 
 
@@ -70,7 +76,8 @@ def _add_seven_rows(sums: Any, a: Any, b0: Any, b1: Any, b2: Any, b3: Any) -> No
     t0, t1, t2, t3 = a[4, 0], a[4, 1], a[4, 2], a[4, 3]
     u0, u1, u2, u3 = a[5, 0], a[5, 1], a[5, 2], a[5, 3]
     v0, v1, v2, v3 = a[6, 0], a[6, 1], a[6, 2], a[6, 3]
-    for j in range(len(b0)):
+    # That is all; and the compiler sees that no number is left over.
+    for j in range(len(b0) // TOGETHER * TOGETHER):
         w, x, y, z = b0[j], b1[j], b2[j], b3[j]
         sums[j] = sums[j] + p0 * w + p1 * x + p2 * y + p3 * z
         sums[j + GAP] = sums[j + GAP] + q0 * w + q1 * x + q2 * y + q3 * z
@@ -82,8 +89,27 @@ def _add_seven_rows(sums: Any, a: Any, b0: Any, b1: Any, b2: Any, b3: Any) -> No
 
 
 @compiled
+def _add_six_rows(sums: Any, a: Any, b0: Any, b1: Any, b2: Any) -> None:
+    """The same with A (6 × 3) and three rows of B."""
+    p0, p1, p2 = a[0, 0], a[0, 1], a[0, 2]
+    q0, q1, q2 = a[1, 0], a[1, 1], a[1, 2]
+    r0, r1, r2 = a[2, 0], a[2, 1], a[2, 2]
+    s0, s1, s2 = a[3, 0], a[3, 1], a[3, 2]
+    t0, t1, t2 = a[4, 0], a[4, 1], a[4, 2]
+    u0, u1, u2 = a[5, 0], a[5, 1], a[5, 2]
+    for j in range(len(b0) // TOGETHER * TOGETHER):
+        x, y, z = b0[j], b1[j], b2[j]
+        sums[j] = sums[j] + p0 * x + p1 * y + p2 * z
+        sums[j + GAP] = sums[j + GAP] + q0 * x + q1 * y + q2 * z
+        sums[j + 2 * GAP] = sums[j + 2 * GAP] + r0 * x + r1 * y + r2 * z
+        sums[j + 3 * GAP] = sums[j + 3 * GAP] + s0 * x + s1 * y + s2 * z
+        sums[j + 4 * GAP] = sums[j + 4 * GAP] + t0 * x + t1 * y + t2 * z
+        sums[j + 5 * GAP] = sums[j + 5 * GAP] + u0 * x + u1 * y + u2 * z
+
+
+@compiled
 def _add_strip(a: Any, b: Any, start: int, c: Any, sums: Any) -> None:
-    """Add A times a strip of B (whose columns begin at ``start``) to a strip of C, seven rows at a time."""
+    """Add A times a strip of B (whose columns begin at ``start``) to a strip of C, a few rows at a time."""
     widest_vectors()
     terms, width = a.shape[1], c.shape[1]
     end = start + width
@@ -92,8 +118,11 @@ def _add_strip(a: Any, b: Any, start: int, c: Any, sums: Any) -> None:
             sums[row * GAP : row * GAP + width] = c[i + row]
         for k in range(0, terms, TERMS):
             rows = a[i : i + ROWS, k : k + TERMS]
-            first, second = b[k, start:end], b[k + 1, start:end]
-            _add_seven_rows(sums, rows, first, second, b[k + 2, start:end], b[k + 3, start:end])
+            first, second, third = b[k, start:end], b[k + 1, start:end], b[k + 2, start:end]
+            if WIDE:
+                _add_seven_rows(sums, rows, first, second, third, b[k + 3, start:end])
+            else:
+                _add_six_rows(sums, rows, first, second, third)
         for row in range(ROWS):
             c[i + row] = sums[row * GAP : row * GAP + width]
 
@@ -116,18 +145,25 @@ def _tiles(a: Any, b: Any, c: Any, sums: Any, block: Any) -> None:
 
 
 def _product(kernel: Any, a: Tensor, b: Tensor, padded: bool = False) -> Tensor:
-    """What ``kernel`` adds to zeros; ``padded`` with rows and terms of zeros, so that every tile is full."""
+    """What ``kernel`` adds to zeros; ``padded`` with zeros on all sides, so that every tile is full."""
     a, b = operands(a, b)
     (rows, terms), columns = a.shape, b.shape[1]
     if not padded:
         product = a.new_zeros((rows, columns))
         run(kernel, a, b, product)
         return product
-    full, deep = -(-rows // ROWS) * ROWS, -(-terms // TERMS) * TERMS
-    if (full, deep) != (rows, terms):
-        tall, long = a.new_zeros((full, deep)), b.new_zeros((deep, columns))
-        tall[:rows, :terms], long[:terms] = a, b
-        a, b = tall, long
-    product = a.new_zeros((full, columns))
+    sizes = (rows, ROWS), (terms, TERMS), (columns, TOGETHER)
+    full, deep, broad = (-(-size // step) * step for size, step in sizes)
+    a, b = _padded(a, full, deep), _padded(b, deep, broad)
+    product = a.new_zeros((full, broad))
     run(kernel, a, b, product, a.new_zeros(ROWS * GAP), a.new_zeros((DEPTH, GAP)))
-    return product[:rows]
+    return product[:rows, :columns].contiguous()
+
+
+def _padded(matrix: Tensor, rows: int, columns: int) -> Tensor:
+    """With rows and columns of zeros, if it has fewer."""
+    if matrix.shape == (rows, columns):
+        return matrix
+    larger = matrix.new_zeros((rows, columns))
+    larger[: matrix.shape[0], : matrix.shape[1]] = matrix
+    return larger

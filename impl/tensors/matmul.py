@@ -88,10 +88,11 @@ def matmul_gradients(gradient: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Te
 
 def _sizes(a: Tensor, b: Tensor) -> tuple[int, int, int]:
     """Rows, terms and columns of a product; raises ValueError if there is none."""
-    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0]:
+    left, right = a.shape, b.shape  # each is asked for once: a small product takes no longer
+    if len(left) != 2 or len(right) != 2 or left[1] != right[0]:
         raise ValueError(
-            f"a must be (rows, terms) and b (terms, columns), got {tuple(a.shape)} and {tuple(b.shape)}"
+            f"a must be (rows, terms) and b (terms, columns), got {tuple(left)} and {tuple(right)}"
         )
-    if a.dtype != b.dtype or not a.is_floating_point():
+    if a.dtype != b.dtype or not a.dtype.is_floating_point:
         raise ValueError(f"a and b must be of one floating-point type, got {a.dtype} and {b.dtype}")
-    return a.shape[0], a.shape[1], b.shape[1]
+    return left[0], left[1], right[1]

@@ -6,30 +6,34 @@ wide as a tile; of A, which the second cache holds; and over the tiles in both.
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from impl.tensors.compiled import compiled, operands, run
-from impl.tensors.tile import ROWS, VECTOR, VECTORS, WIDE, multiply_tile, tile_width
+from impl.tensors.small import matmul_small
+from impl.tensors.tile import LINE, ROWS, VECTOR, VECTORS, WIDE, multiply_tile, tile_width
 
 USES = ("torch.Tensor.new_empty", "torch.Tensor.new_zeros", "torch.Tensor.__getitem__")
 COMPILED_BY = ("numba",)
 
 DEPTH = 1024 if WIDE else 512  # terms in a block
 STRIDE = DEPTH + 16  # from one row of a block of A to the next: not a power of two
-HEIGHT = 6 * ROWS  # rows in a block of A, which the second cache holds
 COLUMNS = 2048  # in a block of B
-LINE = 64  # bytes that come from memory at once
+SECOND = "SC_LEVEL2_CACHE_SIZE"  # as the C library of Linux tells it
 ROOM = threading.local()
 FEW = 2**22  # multiplications that one thread has done before another has started
 
 
 def matmul_simd(a: Tensor, b: Tensor) -> Tensor:
     """Tiles in vector registers, on one thread. Raises as the other kernels."""
+    if (small := matmul_small(a, b)) is not None:
+        return small
     a, b = operands(a, b)
     product = a.new_empty((a.shape[0], b.shape[1]))
     _multiply(a, b, product)
@@ -38,6 +42,8 @@ def matmul_simd(a: Tensor, b: Tensor) -> Tensor:
 
 def matmul_threads(a: Tensor, b: Tensor, threads: int | None = None) -> Tensor:
     """The same; each of ``threads`` takes a strip of rows (if None, as many as torch has). Raises as the others."""
+    if (small := matmul_small(a, b)) is not None:
+        return small
     a, b = operands(a, b)
     product = a.new_empty((a.shape[0], b.shape[1]))
     threads = threads or torch.get_num_threads()
@@ -46,17 +52,40 @@ def matmul_threads(a: Tensor, b: Tensor, threads: int | None = None) -> Tensor:
         return product
     strip = -(-a.shape[0] // (threads * ROWS)) * ROWS
     starts = range(0, a.shape[0], strip)
-    with ThreadPoolExecutor(threads) as pool:
-        jobs = [(a[i : i + strip], b, product[i : i + strip]) for i in starts]
-        list(pool.map(lambda job: _multiply(*job), jobs))
+    first, *others = [(a[i : i + strip], b, product[i : i + strip]) for i in starts]
+    waiting = [_helpers(threads - 1).submit(_multiply, *job) for job in others]
+    _multiply(*first)  # this thread works, too
+    for each in waiting:
+        each.result()
     return product
+
+
+@cache
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """Threads that stay, with their room: to start one, and to fill its room, takes as long as a small product."""
+    return ThreadPoolExecutor(count)
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of the threads
+    os.register_at_fork(after_in_child=_helpers.cache_clear)
+
+
+@cache
+def height(size: int) -> int:
+    """Rows in a block of A, of numbers of ``size`` bytes: whole tiles that fill 0.6 of the second cache.
+
+    At most 350 KB: a block that is larger brings nothing, as each strip of B is used often enough.
+    """
+    known = os.sysconf(SECOND) if SECOND in getattr(os, "sysconf_names", ()) else 0
+    held = min(0.6 * (known if known > 0 else 2**19), 350_000)
+    return max(1, int(held / (STRIDE * size * ROWS))) * ROWS
 
 
 def _multiply(a: Tensor, b: Tensor, product: Tensor) -> None:
     """The kernel, in room that each thread keeps: fresh memory costs a page fault every 4 KB."""
     width = VECTORS * VECTOR // a.dtype.itemsize
     if not hasattr(ROOM, str(a.dtype)):
-        sizes = (HEIGHT, STRIDE), ((DEPTH + 1) * COLUMNS,), (ROWS, width)
+        sizes = (height(a.dtype.itemsize), STRIDE), ((DEPTH + 1) * COLUMNS,), (ROWS, width)
         setattr(ROOM, str(a.dtype), [a.new_zeros(size) for size in sizes])
     run(multiply, a, b, product, *getattr(ROOM, str(a.dtype)))
 
@@ -82,16 +111,19 @@ def multiply_block(
     # A few columns leave too little work between two reads of A: then copy one tile's rows at a
     # time, and ask for the next.
     few = columns <= 2 * width
-    height, ahead = (ROWS, LINE // a.itemsize) if few else (HEIGHT, 0)
-    for i in range(0, rows, height):
-        taken, after = min(height, rows - i), min(i + ROWS, rows - 1) * terms
+    block, ahead = (ROWS, LINE // a.itemsize) if few else (len(left), 0)
+    for i in range(0, rows, block):
+        taken, after = min(block, rows - i), min(i + ROWS, rows - 1) * terms
         pack_rows(a, i, taken, first, depth, left)
         for j in range(0, columns, width):
             for tile in range(0, taken, ROWS):
                 operands = left, tile * STRIDE, STRIDE, 1, right, j * (depth + 1), depth
-                if tile + ROWS <= taken and j + width <= columns:
-                    place = (i + tile) * c.shape[1] + start + j
+                whole = tile + ROWS <= taken and j + width <= columns
+                place = (i + tile) * c.shape[1] + start + j
+                if whole and few:
                     multiply_tile(*operands, c, place, c.shape[1], first > 0, a, after, ahead)
+                elif whole:
+                    multiply_tile(*operands, c, place, c.shape[1], first > 0, None, 0, 0)
                 else:
                     multiply_tile(*operands, edge, 0, width, False, a, after, ahead)
                     end = i + min(tile + ROWS, taken), start + min(j + width, columns)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from impl.tensors import simd
+from derivations.rows import ROOT
+from impl.tensors import simd, small
 
 A, B = torch.rand(256, 256), torch.rand(256, 64)
 
@@ -19,7 +23,51 @@ def alone() -> None:
     simd.matmul_simd(A, B)
 
 
-EXAMPLES = {"matmul_simd": alone, "matmul_threads": lambda: simd.matmul_threads(A, B, threads=2)}
+EXAMPLES = {
+    "matmul_simd": alone,
+    "matmul_threads": lambda: simd.matmul_threads(A, B, threads=2),
+    "height": lambda: simd.height(4),
+}
+SHAPES = [
+    *((0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (5, 784, 10), (300, 3, 1), (7, 4, 32)),
+    *((15, 9, 33), (2, 3, 2100), (173, 17, 70), (1, 70, 129), (145, 513, 5)),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_packed_comes_out_exactly_in_small_shapes_too(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small, "LARGEST", -1)
+    for rows, terms, columns in SHAPES:
+        a, b = (torch.randint(-8, 9, s).to(dtype) for s in ((rows, terms), (terms, columns)))
+        assert torch.equal(simd.matmul_simd(a, b), a @ b)
+
+
+def test_a_block_of_rows_is_whole_tiles_and_half_as_high_for_numbers_twice_as_long() -> None:
+    for size in (4, 8):
+        assert simd.height(size) % simd.ROWS == 0 < simd.height(size)
+    assert simd.height(8) <= simd.height(4) / 2
+
+
+FORKED = """
+import os, torch
+from impl.tensors import simd
+a, b = torch.ones(200, 200), torch.ones(200, 200)
+simd.matmul_threads(a, b, threads=2)
+child = os.fork()
+if child == 0:
+    os._exit(0 if simd.matmul_threads(a, b, threads=2)[199, 199].item() == 200 else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_process_has_threads_of_its_own() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=300)
+    assert (done.stdout.strip(), done.returncode) == ("0", 0), done.stderr
 
 
 def test_threads_share_the_rows_and_callers_do_not_share_their_room() -> None:

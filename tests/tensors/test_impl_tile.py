@@ -21,11 +21,15 @@ EXAMPLES: dict[str, object] = {}  # the tile is for kernels, and those of simd.p
 
 PLAIN = """
 import torch
-from impl.tensors import simd, tile
+from impl.tensors import kernels, simd, small, tile
 assert not tile.WIDE and tile.VECTOR == 32, "the features of another machine are not taken"
 a, b = torch.arange(77.0).view(7, 11), torch.arange(341.0).view(11, 31)
-assert torch.equal(simd.matmul_simd(a, b), a @ b)
+assert torch.equal(simd.matmul_simd(a, b), a @ b)  # unpacked
+small.LARGEST = -1
+for rung in (simd.matmul_simd, kernels.matmul_registers, kernels.matmul_tiles):
+    assert torch.equal(rung(a, b), a @ b)
 asm = "".join(simd.multiply.inspect_asm().values())
+assert asm
 print(any(word in asm for word in ("ymm", "vfmadd")))
 """
 

@@ -1,7 +1,11 @@
 // A network with real weights, forwards and backwards: natural logarithms of the mean squares, layer by layer.
 (() => {
   const explorer = (globalThis.companionExplorer ??= {});
-  let memory = new Float32Array(0); // the weights of one network; the next one has the same place
+  // What was drawn for a network is kept, and the settings only scale it: a change draws what is not there yet. Not so
+  // for networks of more weights than these (of which ten take 20 MB): all have one place.
+  explorer.LIGHT = 500_000;
+  const kept = new Map();
+  let memory = new Float32Array(0); // the weights of the network at hand
 
   const meanSquare = (x) => {
     let sum = 0;
@@ -36,19 +40,40 @@
     return Math.log(square);
   };
 
-  const draw = (settings, random) => {
+  // The first ``count`` numbers of a network's stream, uniform or normal.
+  const draws = (seed, number, uniform, count) => {
+    const shown = number < explorer.NETWORKS && count <= explorer.LIGHT, place = shown ? number : "others";
+    const name = `${seed} ${number} ${uniform}`;
+    let found = kept.get(place);
+    if (found?.name !== name) // the next network in the same place writes over this one's numbers
+      found = { name, random: new explorer.Random(seed, number), drawn: 0, numbers: found?.numbers ?? new Float32Array(0) };
+    if (found.drawn < count) {
+      if (found.numbers.length < count) {
+        const longer = new Float32Array(count);
+        longer.set(found.numbers.subarray(0, found.drawn));
+        found.numbers = longer;
+      }
+      const target = found.numbers.subarray(0, count);
+      if (uniform) found.random.uniforms(target, found.drawn); else found.random.normals(target, found.drawn);
+      found.drawn = count;
+    }
+    kept.set(place, found);
+    return found.numbers;
+  };
+
+  const draw = (settings, number) => {
     const { variance, bound } = explorer.weights(settings);
-    const count = explorer.size(settings);
-    if (memory.length < count) memory = new Float32Array(count);
-    if (bound) random.uniforms(memory, count); else random.normals(memory, count);
+    memory = draws(settings.seed, number, bound > 0, explorer.size(settings));
     return bound || Math.sqrt(variance); // the factor that makes weights of what was drawn
   };
+  // The gradient at the end, from a stream of its own: it is the same at any depth.
+  const top = (settings, number, target) => new explorer.Random(settings.seed, ~number).normals(target);
 
   // forward[l]: mean square of x_l over the input's. backward[l]: of the gradient at layer l over that at layer L,
   // for a gradient at x_L that is normal and knows nothing of the network. In a plain stack it is the one at W x.
   const plain = (settings, number) => {
     const { depth, width } = settings, slope = explorer.slope(settings), shift = explorer.shift(settings);
-    const random = new explorer.Random(settings.seed, number), factor = draw(settings, random);
+    const factor = draw(settings, number);
     const forward = new Float64Array(depth + 1), backward = new Float64Array(depth + 1).fill(NaN);
     const masks = new Float64Array(depth * width);
     const x = new Float64Array(width).fill(1), z = new Float64Array(width);
@@ -63,7 +88,7 @@
       if (forward[l] === -Infinity) { forward.fill(-Infinity, l); masks.fill(0, (l - 1) * width); break; }
     }
     const u = z, below = new Float64Array(width);
-    random.normals(u, width);
+    top(settings, number, u);
     for (let l = depth, sum = 0; l >= 1; l--) {
       if (l < depth) {
         transposed(l * width * width, u, below);
@@ -79,7 +104,7 @@
 
   const residual = (settings, number) => {
     const { depth, width, scale } = settings, slope = explorer.slope(settings), area = width * width;
-    const random = new explorer.Random(settings.seed, number), factor = draw(settings, random);
+    const factor = draw(settings, number);
     const forward = new Float64Array(depth + 1), backward = new Float64Array(depth + 1);
     const masks = new Float64Array(depth * width), branch = scale * factor * factor;
     const x = new Float64Array(width).fill(1), z = new Float64Array(width), out = new Float64Array(width);
@@ -90,7 +115,7 @@
       for (let i = 0; i < width; i++) x[i] += branch * out[i];
       forward[l] = forward[l - 1] + level(x);
     }
-    const u = random.normals(x, width);
+    const u = top(settings, number, x);
     level(u);
     for (let l = depth; l >= 1; l--) {
       transposed((2 * l - 1) * area, u, z);

@@ -7,7 +7,6 @@
   };
   // ms: of drawing networks before the first picture; before a change is read aloud; before it is one to go back to
   const AT_ONCE = 40, PAUSE = 700, REST = 2000;
-  const LIGHT = 500000; // weights of a network that need not wait
 
   class Place {
     constructor(element, number) {
@@ -145,7 +144,7 @@
         this.milliseconds = performance.now() - start; // benchmarks/explorer.py reads it
         if (this.networks.length < explorer.NETWORKS) setTimeout(() => turn === this.turn && more());
       };
-      if (explorer.size(this.settings) <= LIGHT) return more();
+      if (explorer.size(this.settings) <= explorer.LIGHT) return more();
       this.draw(); // what is predicted comes at once
       setTimeout(() => turn === this.turn && more(), AT_ONCE);
     }

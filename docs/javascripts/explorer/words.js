@@ -9,7 +9,8 @@
 
   // "13 %", "4.5 times" or "3 · 10⁻⁷", by the natural logarithm of the amount.
   const amount = (log) => (log > 0 ? `${number(log)} times` : log > -7 ? percent(Math.exp(log)) : number(log));
-  const kept = (ratio) => Math.abs(Math.log(ratio)) < 1e-9;
+  const near = (ratio, gap) => Math.abs(ratio - 1) < gap;
+  const kept = (ratio) => near(ratio, 1e-9), nearly = (ratio) => near(ratio, 0.0005);
   const certain = (band, l) => band.high[l] - band.low[l] < 1e-9;
 
   const mean = (settings, { ratio }) => {
@@ -17,6 +18,7 @@
       return "With a constant after the rectifier, each layer pulls the mean square towards a level of its own.";
     const average = `On average over networks, a ${unit(settings)}`, given = "the mean square that it was given";
     if (kept(ratio)) return `${average} hands on ${given}.`;
+    if (nearly(ratio)) return `${average} hands on ${given}, to a thousandth.`;
     if (ratio < 1) return `${average} hands on ${percent(ratio)} of ${given}.`;
     return `${average} multiplies ${given} by ${Number(ratio.toPrecision(3))}.`;
   };
@@ -24,7 +26,7 @@
   const typical = (settings, { forward, dead, ratio }) => {
     const { depth } = settings, end = forward.median[depth], after = `after ${count(depth, unit(settings))}`;
     if (certain(forward, depth)) return `Nothing is random: ${after} it is what came in.`;
-    const start = kept(ratio) && end < -0.02 ? `But ${after}` : after.replace("a", "A");
+    const start = nearly(ratio) && end < -0.02 ? `But ${after}` : after.replace("a", "A");
     const gone = `${percent(dead)} of all networks are dead, no unit of some layer being active. Of the others, half`;
     const [side, of, edge] = end < 0 ? ["less", "of it left", forward.low] : ["more", "what came in", forward.high];
     return `${start} ${dead > 0.001 ? gone : "half of all networks"} have ${side} than ${amount(end)} ${of}, ` +
