@@ -87,7 +87,7 @@ def test_blocks_and_edges_come_out_exactly_in_a_thread_that_has_no_room_yet(
     dtype: torch.dtype,
 ) -> None:
     stream = torch.Generator().manual_seed(2)
-    for rows, terms, columns in ((simd.HEIGHT + 3, simd.DEPTH + 5, 40), (1, 3, 1), (3, 0, 2)):
+    for rows, terms, columns in ((6 * simd.ROWS + 3, simd.DEPTH + 5, 40), (1, 3, 1), (3, 0, 2)):
         a, b = (
             torch.randint(-8, 9, shape, generator=stream).to(dtype)
             for shape in ((rows, terms), (terms, columns))

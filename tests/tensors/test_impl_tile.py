@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import njit
 
 from derivations.rows import ROOT
-from impl.tensors.tile import AHEAD, ROWS, VECTOR, VECTORS, _Tile, multiply_tile, tile_width
+from impl.tensors.tile import AHEAD, LINE, ROWS, VECTOR, VECTORS, _Tile, multiply_tile, tile_width
 
 EXAMPLES: dict[str, object] = {}  # the tile is for kernels, and those of simd.py call it
 
@@ -69,8 +69,9 @@ def test_a_term_loads_vectors_and_asks_for_those_of_later_terms(number: Any) -> 
     module, pointer = ir.Module(), number.as_pointer()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer, pointer]), "term")
     builder = ir.IRBuilder(function.append_basic_block())
-    tile = _Tile(builder, number)
+    tile = _Tile(builder, number, ROWS, VECTORS)
     zeros = len(re.findall(r"store <", str(module)))
+    tile.ask_ahead(function.args[1])
     tile.add_products([function.args[0]] * ROWS, function.args[1])
     tile.store([function.args[0]] * ROWS, add=False)
     builder.ret_void()
@@ -79,9 +80,10 @@ def test_a_term_loads_vectors_and_asks_for_those_of_later_terms(number: Any) -> 
     assert zeros >= ROWS * VECTORS  # every tile starts from zeros
     # to be read, to be kept in every cache, as data
     asked = re.findall(r'call void @"llvm.prefetch.p0"\(.*, i32 0, i32 3, i32 1\)', text)
-    assert len(asked) == VECTORS
-    for j in range(VECTORS):
-        assert f'"{function.args[1].name}", i64 {(AHEAD * VECTORS + j) * lanes}' in text
+    first, line = AHEAD * VECTORS * lanes, LINE // size
+    assert len(asked) == VECTORS * lanes // line
+    for j in range(len(asked)):
+        assert f'"{function.args[1].name}", i64 {first + j * line}' in text
     fused = rf'call <{lanes} x \w+> @"llvm.fmuladd.v{lanes}f{8 * size}"\('
     assert len(re.findall(fused, text)) == ROWS * VECTORS
     vectors = [line for line in text.splitlines() if ", align" in line]
