@@ -11,10 +11,12 @@ from derivations.rows import ROOT
 
 COUNTS = ROOT / "docs" / "counts" / "tests.json"
 
-# Which tests try the machinery; a file impl/a/b.py has tests/a/test_impl_b.py and tests/a/test_b.py.
+# Which tests try the machinery. A file impl/a/b.py has tests/a/test_impl_b.py, or else tests/a/test_b.py, which tries
+# the row's derivation and experiment, too.
 ROADS = ("test_values", "test_laws", "test_points", "test_algebra")
 MACHINERY = {
     "impl/rules.py": ("test_rules_of_the_game",),
+    "impl/init/fans.py": ("init/test_impl_fans", "init/test_fans"),
     "impl/init/_graph.py": ("init/test_apply",),
     "impl/init/_symbolic.py": ("init/test_apply",),
     "derivations/algebra.py": (*ROADS, "test_sceptic", "test_proof"),
@@ -51,7 +53,7 @@ def tests(file: str) -> list[str]:
         return [f"tests/{name}.py" for name in MACHINERY[file]]
     _, chapter, name = file.split("/")
     like = (f"tests/{chapter}/test_impl_{name}", f"tests/{chapter}/test_{name}")
-    return [test for test in like if (ROOT / test).exists()]
+    return [test for test in like if (ROOT / test).exists()][:1]
 
 
 def key(file: str) -> str:

@@ -31,7 +31,7 @@ import pytest
 from mutmut.mutation.file_mutation import mutate_file_contents
 
 CPU = (5.0, 4.0)  # seconds, and multiples of what its tests take, that a mutant may compute
-LONGEST = 2.0  # seconds: a test that takes longer is not asked
+LONGEST = 4.0  # seconds: a test that takes longer is not asked
 CLOCK = 60  # multiples of that on the clock, after which it counts as not tried
 
 
@@ -96,13 +96,12 @@ class Trials:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Time the tests, then try mutant by mutant, until all are tried or the time is up."""
-        start = time.monotonic()
         functions = {self.mutants.original(key).__code__ for key in self.keys}
         reach = in_fork(lambda: reached(session.items, functions), 3600, 3600)
         if not isinstance(reach, dict):
             raise pytest.UsageError(f"without a mutant: {reach}")
-        kept = snapshot()
-        for key in self.keys:
+        kept, start = snapshot(), time.monotonic()
+        for key in self.keys[: self.job["sample"]]:
             if key in self.found:
                 continue
             if time.monotonic() - start > self.job["seconds"]:
@@ -192,8 +191,12 @@ def reached(
         if event == "call" and frame.f_code in functions:
             called.add(frame.f_code.co_qualname)
 
-    found = {}
-    for item in items:
+    found: dict[str, tuple[float, list[str]]] = {}
+    again = [item for item in items for _ in range(2)]
+    for item in again:
+        before = found.get(item.nodeid)
+        if before and (before[0] < LONGEST or not before[1]):
+            continue  # else once more: the first time, it may have compiled what is kept from then on
         forget()
         called.clear()
         start = time.process_time()
@@ -204,7 +207,9 @@ def reached(
         threading.setprofile(None)  # type: ignore[arg-type]
         if fails:
             raise AssertionError(f"{item.nodeid} fails without a mutant")
-        found[item.nodeid] = (time.process_time() - start, sorted(called))
+        took = time.process_time() - start
+        names = sorted(called | set(before[1] if before else ()))
+        found[item.nodeid] = (min(took, before[0]) if before else took, names)
     return found
 
 

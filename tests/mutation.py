@@ -2,8 +2,8 @@
 
 mutmut makes the changes, tests/mutated.py tries them, file by file; docs/counts/tests.json has a record for each file,
 with a key of the file and of the tests that were run. A file that has not changed since is not tried again, and one
-that was not finished goes on where it stopped. Exits with 1 if less than 90 % of all mutants are killed, if a
-survivor has no reason in ``REASONS``, or if one was not tried.
+that was not finished goes on where it stopped. Exits with 1 if less than 90 % of those tried are killed, if a
+survivor has no reason in ``REASONS``, or if one was not tried that should have been: all, or a random ``--sample``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from derivations.rows import ROOT
 from docs.tested import COUNTS, key, sources, stale, tests, totals
 
 DETAILS = ROOT / "results" / "tests"
-LEFT_BEHIND = (".*", "__pycache__", "node_modules", "site", "tests.json")  # not copied
+LEFT_BEHIND = (".*", "node_modules", "site", "tests.json")  # not copied
 
 STRICT = re.compile(r", strict=(True|False|None)")
 LENGTHS = "both have one length by construction; strict= guards against a change of the code"
@@ -54,7 +54,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("experiments/stack.py", r"description|networks'|total=", "what a progress bar says"),
     ("experiments/stack.py", r"initializer|initargs", "threads change how long it takes"),
     ("experiments/stack.py", r"cpu_count", "on a machine whose number of cores is known"),
-    ("impl/init/", r"FAN_IN", "modes are read in lower case"),
+    ("impl/", r"FAN_IN", "modes are read in lower case"),
     ("impl/tensors/subscripts.py", r"XX, XX", "an X is a letter anyway"),
     ("impl/tensors/subscripts.py", r"len\(terms\) >= len", "if they were equal nothing is said"),
     ("impl/tensors/einsum.py", r"get\(label, \(1, 1\)\)", "the one place along it is the first"),
@@ -76,6 +76,13 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         r"dead\.mul\(2|length - dead",
         "nothing divided by anything is nothing",
     ),
+    ("impl/depth/weight_law.py", r"uniform_\(-1, generator", "torch draws up to 1 by default"),
+    ("impl/depth/weight_law.py", r"\] - g\[2\]", "another random law that is as good"),
+    ("experiments/verdict.py", r"RECORDS|STABLE", "pandas and numpy read them in lower case"),
+    ("impl/tensors/tile.py", r"NUMBER\(None\)", "llvmlite writes zero where there is no number"),
+    ("impl/backprop/loss.py", r"float\('NAN'\)", "Python reads it in either case"),
+    ("impl/tensors/simd.py", r"hasattr\(None|Executor\(None", "it changes how long it takes"),
+    ("impl/backprop/fused.py", r"new_zeros\(3\)|\(3, strips", "zeros beyond all that is read"),
     ("impl/depth/exact_law.py", r"shape\[0\] >= tensor", "a square matrix, from either side"),
     ("impl/depth/exact_law.py", r"if i else 1|if i or True", "the first has none before it"),
     ("impl/depth/exact_law.py", r"range\(3 if", "a third time changes no more than rounding does"),
@@ -99,6 +106,8 @@ class Options:
     """Which files, such as impl/init/kaiming.py; all that are listed if none is named."""
     minutes: float = 600.0
     """After how many minutes to stop with each file."""
+    sample: int | None = None
+    """How many mutants of each file to try, drawn by chance; all if not given."""
     workers: int = 2
     """How many files at a time."""
     fresh: bool = False
@@ -122,16 +131,23 @@ def main(options: Options) -> int:
     total = totals(found)
     unexplained = sum(len(one["unexplained"]) for one in found.values())
     print(f"all: {dict(total)}, alive without a reason: {unexplained}; stale: {stale(found)}")
-    good = total["tried"] == total["made"] and total["killed"] >= 0.9 * total["made"]
+    whole = all(one["tried"] >= wanted(options, one["made"]) for one in found.values())
+    good = whole and total["killed"] >= 0.9 * total["tried"]
     return 0 if good and not (unexplained or stale(found) or failed) else 1
+
+
+def wanted(options: Options, made: int) -> int:
+    """How many of a file's mutants are to be tried."""
+    return made if options.sample is None else min(made, options.sample)
 
 
 def attempt(options: Options, file: str) -> dict[str, Any]:
     """The record of ``file``: what is known if it is whole, else after trying what is left."""
     known = read_record(COUNTS).get("files", {}).get(file, {})
-    if not options.fresh and known.get("key") == key(file) and known["tried"] == known["made"]:
-        return known
     now, details = key(file), DETAILS / f"{file}.json"
+    enough = known.get("key") == now and known["tried"] >= wanted(options, known["made"])
+    if enough and not options.fresh:
+        return known
     before = read_record(details)
     same = before.get("key") == now and not options.fresh
     decided = {k: v for k, v in before.get("mutants", {}).items() if v and v[0] in "kl"}
@@ -142,6 +158,7 @@ def attempt(options: Options, file: str) -> dict[str, Any]:
         "first": first,
         "known": decided if same else {},
         "seconds": 60 * options.minutes,
+        "sample": options.sample,
         "out": str(details),
         "key": now,
     }

@@ -111,6 +111,23 @@ def test_p_values_are_those_of_scipy() -> None:
     assert critical_value(math.inf, 10) == pytest.approx(stats.norm.isf(FALSE_ALARM / 20), rel=1e-6)
 
 
+@pytest.mark.parametrize("test", ["distance", "binomial"])
+def test_a_comparison_that_brings_its_p_value_keeps_it(test: Any) -> None:
+    far = Comparison("a", 9.0, 1.0, test, 0.1, p=0.25, size=100.0)
+    assert p_value(far) == 0.25
+    assert p_value(replace(far, p=0.0)) == p_value(replace(far, p=math.nan)) == 0
+    assert p_value(replace(far, measured=math.nan)) == 0
+
+
+@pytest.mark.parametrize("test", ["normal", "gamma", "t"])
+def test_what_has_no_scale_or_no_spread_tells_of_no_noticeable_error(test: Any) -> None:
+    usual = Comparison("a", 1.0, 1.0, test, 0.1, degrees_of_freedom=9.0)
+    assert 0 < noticeable(usual, 3) < 99
+    for blind in ({"predicted": 0.0}, {"standard_error": 0.0}, {"test": "distance"}):
+        assert noticeable(replace(usual, **blind), 3) == math.inf  # type: ignore[arg-type]
+    assert noticeable(replace(usual, test="binomial"), 3) == math.inf  # of no known size
+
+
 def test_holm_rejects_step_by_step() -> None:
     p = np.array([0.02, 0.001, 0.04, 0.012])  # the levels are 0.05 / 4, / 3, / 2, / 1
     assert holm(p, 0.05).tolist() == [True, True, True, True]

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from experiments.distributions import noticeable_distance
 from experiments.settings import Unusable
 from experiments.statistics import Comparison, exact_value, judge, mean_value, noticeable
 from experiments.verdict import describe, sensitivity, verdict
@@ -109,6 +110,49 @@ def test_what_measures_no_gain_says_so() -> None:
         "sentence": "Values without randomness may differ by at most 1e-08.",
         **nothing,
     }
+
+
+LAW = Comparison("law", 0.01, 0.0, "distance", 0.02, p=0.5, size=400.0)
+LOOSER = Comparison("loose law", 0.01, 0.0, "distance", 0.02, p=0.5, size=100.0)
+SHARE = Comparison("dead", 0.24, 0.25, "binomial", 0.01, p=0.5, size=1e4)
+RARER = Comparison("rare", 0.01, 0.01, "binomial", 0.001, p=0.5, size=1e4)
+
+
+def test_a_law_is_told_by_the_sharpest_distance() -> None:
+    found = sensitivity([LOOSER, LAW, EXACT])
+    assert found["distance"] == noticeable_distance(LAW, 2)
+    assert found["sentence"] == (
+        f"A law (law) whose distribution function is off by {found['distance']:.2g} anywhere "
+        "would have been noticed with 90 % power."
+    )
+    assert found["effect"] is None
+
+
+def test_a_law_beside_a_gain_is_told_after_it() -> None:
+    found = sensitivity([WHOLE, LAW])
+    assert found["effect"] == pytest.approx(math.sqrt(1 + noticeable(WHOLE, 2)) - 1)
+    first, second = found["sentence"].split(". ")
+    assert first.startswith("Weights too large by ") and first.endswith(" with 90 % power")
+    assert second == (
+        f"So would a law (law) whose distribution function is off by "
+        f"{noticeable_distance(LAW, 2):.2g} anywhere."
+    )
+
+
+def test_a_share_is_told_by_its_relative_error_and_a_large_one_is_not() -> None:
+    large = Comparison("most", 0.9, 0.9, "binomial", 0.003, p=0.5, size=1e6)
+    unsized = Comparison("unsized", 0.2, 0.2, "binomial", 0.003, p=0.5)
+    found = sensitivity([RARER, SHARE, large, unsized])
+    error = noticeable(SHARE, 4)
+    assert error < noticeable(RARER, 4)
+    assert found["sentence"] == (
+        f"A probability (dead) off by {100 * error:.2g} % would have been noticed with 90 % power."
+    )
+    assert "distance" not in found
+    beside = sensitivity([SHARE, WHOLE])
+    assert "probability" not in beside["sentence"]
+    half = Comparison("half", 0.5, 0.5, "binomial", 0.005, p=0.5, size=1e4)
+    assert "(half)" in sensitivity([half])["sentence"]
 
 
 def test_the_words_of_refusals() -> None:

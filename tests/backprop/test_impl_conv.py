@@ -103,3 +103,28 @@ def test_by_default_it_goes_one_step_at_a_time_without_a_border() -> None:
     assert_close((x.flatten(1) @ matrix.T).reshape(expected.shape), functional.conv2d(x, weight))
     given = conv2d_gradients(x, weight, upstream)
     assert_close(given, conv2d_gradients(x, weight, upstream, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [
+        ((4, 3), (1, 1), 1, 0),
+        ((4, 5), (3, 2), 1, 2),
+        ((5, 3), (2, 3), 2, 1),
+        ((3, 3), (3, 3), 3, 1),
+    ],
+)
+def test_every_step_and_border_in_all_pictures(
+    size: tuple[int, int], kernel: tuple[int, int], stride: int, padding: int
+) -> None:
+    x, weight = randn(0, 2, 2, *size).requires_grad_(), randn(1, 3, 2, *kernel).requires_grad_()
+    expected = functional.conv2d(x, weight, None, stride, padding)
+    upstream = randn(2, *expected.shape)
+    theirs = torch.autograd.grad(expected, (x, weight), upstream)
+    with torch.no_grad():
+        band = weight_matrix(weight, size, stride, padding)
+        assert_close(x.flatten(1) @ band.T, expected.flatten(1))
+        ours = conv2d_gradients(x, weight, upstream, stride, padding)
+        assert_close(ours, (*theirs, upstream.sum((0, 2, 3))))
+        loops = conv2d_loops(x.tolist(), weight.tolist(), [0.0] * 3, stride, padding)
+        assert_close(x.new_tensor(loops), expected)

@@ -57,6 +57,14 @@ def test_matches_torch(
     )
 
 
+@pytest.mark.parametrize("shift", [0.0, -5.0, 1000.0])
+def test_loops_are_torchs_whatever_is_added_to_all_logits(shift: float) -> None:
+    rng = torch.Generator().manual_seed(4)
+    logits = shift + torch.randn(4, 3, generator=rng, dtype=torch.float64)
+    expected = functional.cross_entropy(logits, CLASSES).item()
+    assert cross_entropy_loops(logits, CLASSES) == pytest.approx(expected, rel=1e-12)
+
+
 def test_large_logits_do_not_overflow() -> None:
     logits = torch.tensor([[1e30, 0.0], [-1e30, 0.0]])
     assert cross_entropy(logits, torch.tensor([0, 1])).item() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import partial
 
 import pytest
@@ -42,6 +43,33 @@ def test_truncation_is_torchs_to_the_bit(
     torch.nn.init.trunc_normal_(theirs, mean, std, a, b, torch.Generator().manual_seed(3))
     assert torch.equal(ours, theirs)
     assert ours.min() >= a and ours.max() <= b
+
+
+def test_without_more_it_is_a_standard_normal_law() -> None:
+    ours, theirs = torch.empty(2, 50, 40)
+    trunc_normal_(ours, generator=torch.Generator().manual_seed(3))
+    torch.nn.init.trunc_normal_(theirs, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(ours, theirs)
+    assert ours.abs().max() > 1.9
+
+
+@pytest.mark.parametrize("fill", [rademacher_, laplace_])
+def test_without_more_the_deviation_is_one(fill) -> None:  # type: ignore[no-untyped-def]
+    assert torch.equal(drawn(fill), drawn(fill, std=1.0))
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.5, -3.0])
+@pytest.mark.parametrize("std", [0.25, 1.0, 8.0])
+@pytest.mark.parametrize("start", [-2.0, 0.0, 1.7])
+def test_one_percent_of_the_law_is_enough(mean: float, std: float, start: float) -> None:
+    """In [a, b], which starts ``start`` deviations from the mean, lies as much as scipy says."""
+    law = stats.norm(mean, std)
+    a = mean + start * std
+    few, enough = (law.ppf(law.cdf(a) + share) for share in (0.0099, 0.0101))
+    w = trunc_normal_(torch.empty(50), mean, std, a, enough, torch.Generator().manual_seed(5))
+    assert a <= w.min() and w.max() <= enough
+    with pytest.raises(ValueError, match=re.escape("got 0.0099")):
+        trunc_normal_(W.clone(), mean, std, a, few)
 
 
 def test_a_narrow_interval_has_the_law_of_scipy() -> None:

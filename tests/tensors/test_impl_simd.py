@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from torch.testing import assert_close
 
 from derivations.rows import ROOT
 from impl.tensors import simd, small
@@ -79,3 +80,37 @@ def test_threads_share_the_rows_and_callers_do_not_share_their_room() -> None:
         assert all(
             torch.equal(found, one) for found in pool.map(simd.matmul_simd, [a] * 9, [b] * 9)
         )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_blocks_and_edges_come_out_exactly_in_a_thread_that_has_no_room_yet(
+    dtype: torch.dtype,
+) -> None:
+    stream = torch.Generator().manual_seed(2)
+    for rows, terms, columns in ((simd.HEIGHT + 3, simd.DEPTH + 5, 40), (1, 3, 1), (3, 0, 2)):
+        a, b = (
+            torch.randint(-8, 9, shape, generator=stream).to(dtype)
+            for shape in ((rows, terms), (terms, columns))
+        )
+        vars(simd.ROOM).clear()
+        for rung in (simd.matmul_simd, simd.matmul_threads):
+            assert_close(rung(a, b), a @ b, rtol=0, atol=0)
+
+
+def test_few_products_are_one_threads_work_and_many_are_shared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    strips = []
+    monkeypatch.setattr(simd, "_multiply", lambda a, b, product: strips.append(len(a)))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    columns, terms = 64, simd.FEW // (64 * 16 * simd.ROWS)
+    rows = -(-simd.FEW // (columns * terms))  # as few as are shared
+    a, b = torch.zeros(rows, terms), torch.zeros(terms, columns)
+    for given, threads in ((None, 4), (3, 3), (1, 1)):
+        strips.clear()
+        simd.matmul_threads(a, b, given)
+        assert sum(strips) == rows and len(strips) == threads
+        assert all(strip % simd.ROWS == 0 for strip in sorted(strips)[1:])
+    strips.clear()
+    simd.matmul_threads(a[1:], b)
+    assert strips == [rows - 1]

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from llvmlite import ir
+from numba import njit
 
 from derivations.rows import ROOT
+from impl.tensors.tile import AHEAD, ROWS, VECTOR, VECTORS, _Tile, multiply_tile, tile_width
 
 EXAMPLES: dict[str, object] = {}  # the tile is for kernels, and those of simd.py call it
 
@@ -24,6 +32,61 @@ asm = "".join(simd.multiply.inspect_asm().values())
 assert asm
 print(any(word in asm for word in ("ymm", "vfmadd")))
 """
+
+
+@njit  # not kept between runs: the instructions are written afresh
+def kernel(a: Any, left: Any, b: Any, right: Any, c: Any, out: Any, add: bool, after: Any) -> int:
+    from_a, row_step, term_step = left
+    from_b, terms = right
+    from_c, step = out
+    operands = a, from_a, row_step, term_step, b, from_b, terms
+    multiply_tile(*operands, c, from_c, step, add, after, 0, 1)
+    return tile_width(c)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_a_tile_is_the_product_and_nothing_beside_it_is_touched(number: type) -> None:
+    width, stream = VECTORS * VECTOR // np.dtype(number).itemsize, np.random.default_rng(0)
+    for terms, upright in ((5, False), (40, True), (0, False)):
+        a, b = (stream.integers(-8, 9, s).astype(number) for s in ((ROWS, terms), (terms, width)))
+        before = stream.integers(-8, 9, (ROWS + 2, width + 3)).astype(number)
+        flat = np.concatenate([[99] * 3, (a.T if upright else a).ravel(), [99] * 3]).astype(number)
+        left = (3, 1, ROWS) if upright else (3, terms, 1)
+        low = np.concatenate([[99] * 5, b.ravel(), [99] * 5]).astype(number)
+        for add in (False, True):
+            c = before.copy()
+            out = (c.shape[1] + 2, c.shape[1])  # the second row's third number
+            found = kernel(flat, left, low, (5, terms), c.reshape(-1), out, add, flat)
+            expected = before.copy()
+            expected[1:-1, 2:-1] = a @ b + (before[1:-1, 2:-1] if add else 0)
+            assert np.array_equal(c, expected)
+            assert found == width
+
+
+@pytest.mark.parametrize("number", [ir.FloatType(), ir.DoubleType()])
+def test_a_term_loads_vectors_and_asks_for_those_of_later_terms(number: Any) -> None:
+    """The instructions as they are written, before LLVM makes others of them."""
+    module, pointer = ir.Module(), number.as_pointer()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer, pointer]), "term")
+    builder = ir.IRBuilder(function.append_basic_block())
+    tile = _Tile(builder, number)
+    zeros = len(re.findall(r"store <", str(module)))
+    tile.add_products([function.args[0]] * ROWS, function.args[1])
+    tile.store([function.args[0]] * ROWS, add=False)
+    builder.ret_void()
+    text, size = str(module), 8 if isinstance(number, ir.DoubleType) else 4
+    lanes = VECTOR // size
+    assert zeros >= ROWS * VECTORS  # every tile starts from zeros
+    # to be read, to be kept in every cache, as data
+    asked = re.findall(r'call void @"llvm.prefetch.p0"\(.*, i32 0, i32 3, i32 1\)', text)
+    assert len(asked) == VECTORS
+    for j in range(VECTORS):
+        assert f'"{function.args[1].name}", i64 {(AHEAD * VECTORS + j) * lanes}' in text
+    fused = rf'call <{lanes} x \w+> @"llvm.fmuladd.v{lanes}f{8 * size}"\('
+    assert len(re.findall(fused, text)) == ROWS * VECTORS
+    vectors = [line for line in text.splitlines() if ", align" in line]
+    assert len(vectors) == VECTORS + ROWS * VECTORS  # loads of B, and the stores
+    assert all(line.endswith(f", align {size}") for line in vectors)
 
 
 def test_a_machine_without_wide_registers_gets_the_same_product() -> None:
