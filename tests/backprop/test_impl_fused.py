@@ -13,6 +13,7 @@ from impl.backprop import fused
 from tests.lessons_network import SHAPES, autograd, problem
 
 SMALL = problem(5, 3, 2, torch.float32)
+SMALL[1] = SMALL[1][:, 0]  # a vector of targets will do, too
 EXAMPLES: dict[str, Callable[[], object]] = {
     "loss_and_gradients": lambda: fused.loss_and_gradients(*SMALL)
 }
