@@ -26,7 +26,10 @@ PARTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("What goes wrong without it", ((r"\w", "a word"),)),
     (
         "Run it",
-        ((r"```sh\n(?:.*\n)*?python experiments/{row}\.py", "the command of its experiment"),),
+        (
+            (r"```sh\n(?:.*\n)*?python experiments/{row}\.py", "the command of its experiment"),
+            (r"<!-- small: {row} --\w", "a small run, for its notebook"),
+        ),
     ),
     (
         "Exercises",

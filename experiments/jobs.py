@@ -91,7 +91,7 @@ class Pool:
     def _submit(self, cell: Cell, job: int) -> Future[Found]:
         try:
             return self.executor.submit(work, cell, job, code(cell.row))
-        except RuntimeError as error:  # broken, or closed
+        except (RuntimeError, OSError) as error:  # broken, or closed; OSError: while one is started
             raise WorkersDied(str(error)) from None
 
 
