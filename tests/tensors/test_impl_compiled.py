@@ -38,13 +38,15 @@ def test_what_is_compiled_is_kept_apart_for_every_state_of_the_sources(
     assert compiled.cache_folder.__wrapped__().name != folder.name
 
 
-def test_the_cache_is_where_the_system_has_its_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_the_system_has_its_caches(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("HOME", str(tmp_path))
     for platform, caches in (("linux", ".cache"), ("darwin", "Library/Caches")):
         monkeypatch.setattr(compiled.sys, "platform", platform)
         folder = compiled.cache_folder.__wrapped__()
-        assert folder.parent == Path("/home/somebody") / caches / "companion-kernels"
+        assert folder.parent == tmp_path / caches / "companion-kernels"
 
 
 def test_a_file_that_compiles_nothing_leaves_the_compiled_as_it_is(
