@@ -35,7 +35,9 @@ LEAST: dict[str, dict[str, int]] = {
     "depth/correlation": {"networks": 30, "draws": 30},
     "depth/dying": {"networks": 1000},
     "depth/exact_law": {"real": 30},
-    "depth/training": {"networks": 1, "steps": 2, "path_steps": 2},
+    "depth/fixup": {"blocks": 100, "exploding": 4},
+    "depth/jacobian": {"draws": 1, "frames": 4},
+    "depth/training": {"networks": 1, "begun": 20, "steps": 2, "path_steps": 2},
     "depth/weight_law": {"draws": 10_000, "real": 30},
 }
 
