@@ -226,9 +226,7 @@ def _small(argument: str) -> Iterator[Cell]:
 def linked(text: str, row: str, folder: Path, ending: str) -> str:
     """Words whose links lead from ``folder`` to other notebooks, and to our files; of a figure, the light one."""
     text = re.sub(r"^!\[[^\n]*#only-dark\)[^\n]*\n?", "", text, flags=re.MULTILINE)
-    text = re.sub(
-        r"\[([^\]]*)\]\(#step-[^)]*\)", r"*\1*", text
-    )  # steps are cells, without an address
+    text = re.sub(r"\[([^\]]*)\]\(#step-[^)]*\)", r"*\1*", text)  # a cell has no address
     chapter = posixpath.dirname(row)
 
     def resolved(match: re.Match[str]) -> str:

@@ -40,11 +40,9 @@ def fingerprint(row: str, settings: Mapping[str, Any]) -> str:
 
 def code_fingerprint(row: str, settings: Mapping[str, Any]) -> str:
     """A hash of what decides a row's verdict, not of how it is shown: the same for all versions of the libraries."""
-    experiments = ROOT / "experiments"
-    deciding = behind(
-        experiments / f"{row}.py", experiments / "statistics.py", but=experiments / "command.py"
-    )
-    return _hash([settings], deciding)
+    here = ROOT / "experiments"
+    shown = (here / "command.py", here / "runner.py")
+    return _hash([settings], behind(here / f"{row}.py", here / "statistics.py", but=shown))
 
 
 def _hash(values: Any, sources: Sequence[Path]) -> str:
@@ -59,13 +57,13 @@ def sources(row: str) -> list[Path]:
     return behind(ROOT / "experiments" / f"{row}.py", ROOT / "experiments" / "command.py")
 
 
-def behind(*files: Path, but: Path | None = None) -> list[Path]:
-    """``files``, all of ours that they import, and the paper notes that these name; not what only ``but`` imports."""
+def behind(*files: Path, but: Sequence[Path] = ()) -> list[Path]:
+    """``files``, all of ours that they import, and the paper notes that these name; not what only ``but`` import."""
     waiting = list(files)
     found: set[Path] = set()
     while waiting:
         path = waiting.pop()
-        if path not in found and path != but:
+        if path not in found and path not in but:
             found.add(path)
             waiting.extend(_imports(path))
     texts = [path.read_text(encoding="utf-8") for path in found]

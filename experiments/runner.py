@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,7 +41,8 @@ def run_rows(rows: Sequence[str], out: Path, *, changed: bool = False) -> int:
     closing = Table("experiment", "comparisons", "verdict", "seconds", box=None)
     agree = True
     terminal = (console.is_terminal, console.width)
-    for row, found, said, seconds in _side_by_side([(row, out, changed, terminal) for row in rows]):
+    jobs = [(row, out, changed, terminal) for row in rows]
+    for row, found, said, seconds in _side_by_side(jobs, console):
         sys.stdout.write(said)
         if isinstance(found, str):
             print(f"error: {row} could not be run: {found}", file=sys.stderr)
@@ -53,13 +55,12 @@ def run_rows(rows: Sequence[str], out: Path, *, changed: bool = False) -> int:
     return 0 if agree else 1
 
 
-Job = tuple[
-    str, Path, bool, tuple[bool, int] | None
-]  # is there a terminal, and how wide? None: here
+Terminal = tuple[bool, int]  # is there one, and how wide?
+Job = tuple[str, Path, bool, Terminal | None]  # None: what is said goes to this process's own
 Done = tuple[str, dict[str, Any] | str, str, str]
 
 
-def _side_by_side(jobs: Sequence[Job]) -> Iterator[Done]:
+def _side_by_side(jobs: Sequence[Job], console: Console) -> Iterator[Done]:
     """What became of each job, in order, with a bar over all of them in a terminal."""
     workers = min(len(jobs), os.cpu_count() or 1)
     if workers < 2:
@@ -67,9 +68,14 @@ def _side_by_side(jobs: Sequence[Job]) -> Iterator[Done]:
             yield _run((row, out, changed, None))
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from _progress(Console(stderr=True))(
-            pool.map(_run, jobs), "experiments", total=len(jobs)
-        )
+        waiting = [(job[0], pool.submit(_run, job)) for job in jobs]
+        for row, future in _progress(console)(waiting, "experiments"):
+            try:
+                yield future.result()
+            except (
+                BrokenProcessPool
+            ):  # killed, for want of memory perhaps: the others are named, too
+                yield row, "a process ended before its time; run it alone", "", ""
 
 
 def _run(job: Job) -> Done:

@@ -61,16 +61,19 @@ def network(
 
 
 def ring(
-    size: int, channels: int, depth: int, stream: torch.Generator
+    size: int, channels: int, depth: int, half: float, stream: torch.Generator
 ) -> list[tuple[float, float]]:
-    """The step of every layer of a network whose borders are joined: no zeros, so He's fan is right everywhere."""
+    """The step of every layer of a network whose borders are joined: no zeros, so He's fan is right everywhere.
+
+    ``half`` is what a ReLU keeps, and He's weights give back.
+    """
     y = _normal(size, channels, stream)
     found = []
     for _ in range(depth):
         x = functional.pad(y.clamp_min(0), (1, 1, 1, 1), mode="circular")
         before = _mean_squares([y.clamp_min(0)]).mean()
         y = conv2d(x, _weights(channels, stream))
-        ratio = _mean_squares([y]).mean() / (2 * before)
+        ratio = _mean_squares([y]).mean() * half / before
         found.append((float(ratio), _mean_variance(x, channels)))
     return found
 

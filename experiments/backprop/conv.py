@@ -70,6 +70,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
         errors = _conv_fields.errors(stream).items()
         rows += [(name, 0, number, error, 0.0) for name, error in errors]
     sizes = settings.size, settings.channels, settings.depth
+    half = _half()
     spread = {direction: _expected(settings, direction) for direction in DIRECTIONS}
     with one_thread_each():
         for number in track(range(settings.networks), description="networks"):
@@ -81,7 +82,7 @@ def measure(settings: Settings, track: Track) -> pd.DataFrame:
                     rows += [
                         (f"field, {direction}, {at}", layer, number, v, 0.0) for at, v in found
                     ]
-            ring = [{"ring": found} for found in _conv_fields.ring(*sizes, stream)]
+            ring = [{"ring": found} for found in _conv_fields.ring(*sizes, half, stream)]
             for layer, (steps, closed) in enumerate(zip(network.steps, ring, strict=True), 1):
                 rows += [(name, layer, number, *found) for name, found in (steps | closed).items()]
     return pd.DataFrame(rows, columns=["statistic", "layer", "number", "value", "variance"])
@@ -122,12 +123,19 @@ def _share(settings: Settings, direction: str) -> float:
     return float(DERIVATION.predict(name)(**known))
 
 
+def _half() -> float:
+    """What a ReLU keeps of a symmetric number's mean square."""
+    from derivations.init.relu import DERIVATION
+
+    return float(DERIVATION.predict("second_moment")(preactivation_var=1.0, negative_slope=0.0))
+
+
 def _expected(settings: Settings, direction: str) -> Callable[[torch.Tensor], torch.Tensor]:
     """Mean squares after a weight, from those before it: the shares are of a ReLU, too, which passes a half."""
     import torch
 
     near = torch.tensor(_near(settings), dtype=torch.float64)
-    share = 2 * _share(settings, direction)
+    share = _share(settings, direction) / _half()
     return lambda field: share * near @ field @ near
 
 
@@ -142,6 +150,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
     found = [
         exact_value(groups[name, 0]["value"].max(), 0, 1e-12, statistic=name) for name in EXACT
     ]
+    half = _half()
     for layer in range(1, settings.depth + 1):
         for name in STEPS:
             step = groups[name, layer]
@@ -151,7 +160,7 @@ def compare(samples: pd.DataFrame, settings: Settings) -> list[Comparison]:
             )
         for direction in DIRECTIONS:
             where: dict[str, Any] = {"statistic": f"{direction}, passed", "layer": layer}
-            found.append(mean_value(groups[where["statistic"], layer]["value"], 0.5, **where))
+            found.append(mean_value(groups[where["statistic"], layer]["value"], half, **where))
     found += _layers_back(groups, settings)
     predict, first = DERIVATION.predict, theory(settings, "forward")[0]
     largest = float(np.linalg.eigvalsh(_near(settings) / 3).max()) ** 2
