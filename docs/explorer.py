@@ -111,12 +111,14 @@ def explorer(argument: str, up: str) -> str:
         else ""
     )
     return (
-        f'<div class="explorer" data-explorer="{html.escape(query)}"{named} data-panels="{shown}">'
+        # search leaves out an element with its attribute, as far as the first end of its tag
+        f'<section class="explorer" data-explorer="{html.escape(query)}"{named} data-panels="{shown}"'
+        ' data-search-exclude="true">'
         f'<div class="figures">{found["figures"]}</div><p class="sentence">{found["sentence"]}</p>'
         f'<p class="still">{NO_SCRIPT}</p>'
         '<details class="numbers"><summary>The picture as a table</summary>'
         f'<div class="tables">{found["tables"]}</div></details>'
-        f"{link}</div>{scripts}"
+        f"{link}</section>{scripts}"
     )
 
 

@@ -8,12 +8,15 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from jinja2 import Environment
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
+from mkdocs.utils.templates import TemplateContext
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
@@ -25,6 +28,8 @@ SHOWN = {".svg", ".csv"}
 PLACE = re.compile(r'(href|src)="page:([^"#?]+)')
 SEARCH = 'data-md-component="search" aria-label="Search"'
 WORKER = "assets/iframe-worker.js"
+DISPLAYED = '<div class="arithmatex">'
+FINISHED: dict[str, str] = {}  # the HTML of pages, by name, until they are shown
 OFFLINE = bool(os.environ.get("OFFLINE"))  # the site is to be read from files, without a server
 
 
@@ -90,19 +95,33 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Typeset the math of a page, let its symbols say what they mean, and resolve links in raw HTML."""
-    name = page.file.src_uri
-    if name.startswith(sources.PLACE):
-        return sources.named(html)
-    typeset = katex.typeset(symbols.mark(sources.named(html), name), name)
+    """What search indexes: math as it is written, and displayed formulas not at all."""
+    return sources.named(html).replace(DISPLAYED, f'{DISPLAYED[:-1]} data-search-exclude="true">')
 
-    def resolved(match: re.Match[str]) -> str:
-        file = files.get_file_from_path(match[2])
-        if file is None:
-            raise PluginError(f"{name}: links to {match[2]}, which is not there")
-        return f'{match[1]}="{get_relative_url(file.url, page.url)}'
 
-    return PLACE.sub(resolved, symbols.resolve(typeset))
+@event_priority(-100)  # after the plugin that resolves references
+def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
+    """Typeset the math of all pages at once, let its symbols say what they mean, and resolve links in raw HTML."""
+    pages = {file.src_uri: file.page for file in files.documentation_pages() if file.page}
+    ours = [name for name in pages if not name.startswith(sources.PLACE)]
+    marked = {name: symbols.mark(pages[name].content or "", name) for name in ours}
+    for name, typeset in katex.typeset(marked).items():
+
+        def resolved(match: re.Match[str], name: str = name) -> str:
+            file = files.get_file_from_path(match[2])
+            if file is None:
+                raise PluginError(f"{name}: links to {match[2]}, which is not there")
+            return f'{match[1]}="{get_relative_url(file.url, pages[name].url)}'
+
+        FINISHED[name] = PLACE.sub(resolved, symbols.resolve(typeset))
+
+
+@event_priority(-100)  # after search, which would index what KaTeX makes of a formula
+def on_page_context(
+    context: TemplateContext, page: Page, config: MkDocsConfig, nav: Navigation
+) -> None:
+    """Show the page that is finished."""
+    page.content = FINISHED.pop(page.file.src_uri, page.content)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent / ".cache" / "katex"
 PACKAGE = CACHE / "node_modules" / "katex"
 OLD_FONTS = re.compile(r",url\(fonts/[^)]+\.(?:woff|ttf)\) format\([^)]+\)")
-MATH = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+MATH = re.compile(r'<(span|div) class="arithmatex"[^>]*>(.*?)</\1>', re.DOTALL)
 
 
 def program(name: str) -> str:
@@ -42,29 +42,37 @@ def install(source: Path = HERE, cache: Path = CACHE) -> None:
         raise PluginError(f"{cache.name} could not be installed: {said}")
 
 
-def typeset(page: str, name: str) -> str:
-    """The HTML of a page with its math typeset. Raises PluginError, naming page and formula."""
-    found = list(MATH.finditer(page))
-    if not found:
-        return page
-    formulas = [{"tex": _tex(m[2]), "display": m[1] == "div"} for m in found]
+def typeset(pages: dict[str, str]) -> dict[str, str]:
+    """The HTML of pages, by name, with their math typeset. Raises PluginError, naming page and formula."""
+    where: dict[
+        tuple[str, bool], str
+    ] = {}  # each formula is typeset once; an error names its first page
+    for name, page in pages.items():
+        for match in MATH.finditer(page):
+            where.setdefault(_formula(match), name)
     done = subprocess.run(
         [program("node"), str(HERE / "katex.mjs"), str(CACHE)],
-        input=json.dumps(formulas),
+        input=json.dumps([{"tex": tex, "display": display} for tex, display in where]),
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
     )
     if done.returncode:
-        raise PluginError(f"{name}: a formula cannot be typeset: {done.stderr.strip()}")
-    typeset_html = iter(json.loads(done.stdout))
-    return MATH.sub(lambda m: f'<{m[1]} class="math">{next(typeset_html)}</{m[1]}>', page)
+        number, _, reason = done.stderr.strip().partition(": ")
+        names = list(where.values())
+        name = names[int(number)] if number.isdecimal() else names[0]
+        raise PluginError(f"{name}: a formula cannot be typeset: {reason or number}")
+    made = dict(zip(where, json.loads(done.stdout), strict=True))
+    return {
+        name: MATH.sub(lambda m: f'<{m[1]} class="math">{made[_formula(m)]}</{m[1]}>', page)
+        for name, page in pages.items()
+    }
 
 
-def _tex(content: str) -> str:
-    """The TeX between arithmatex's delimiters."""
-    return html.unescape(content).strip()[2:-2].strip()
+def _formula(match: re.Match[str]) -> tuple[str, bool]:
+    """The TeX of a formula, and whether it is displayed."""
+    return html.unescape(match[2]).strip(), match[1] == "div"
 
 
 def copy_assets(site: Path) -> None:

@@ -13,7 +13,7 @@ GLOSSARY = "page:notation.md"
 SOURCE = re.compile(r"\\href\{symbol:[^}]*\}")  # in the TeX that KaTeX keeps within MathML
 LINK = re.compile(r'(?: class="([\w ]*)")? href="symbol:([a-z]+[0-9]{4})\.([a-z0-9_]+)"')
 MATHML = re.compile(r"<math.*?</math>", re.DOTALL)
-INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>')
+INLINE = re.compile(r'<span class="arithmatex">(.*?)</span>')
 CODE = re.compile(r"<pre.*?</pre>|<h[1-6].*?</h[1-6]>|<a .*?</a>", re.DOTALL)
 
 
@@ -49,9 +49,7 @@ def mark(page: str, name: str) -> str:
         found = known.get(html.unescape(match[1]))
         if found is None:
             return match[0]
-        return (
-            rf'<span class="arithmatex">\(\href{{symbol:{".".join(found)}}}{{{match[1]}}}\)</span>'
-        )
+        return rf'<span class="arithmatex">\href{{symbol:{".".join(found)}}}{{{match[1]}}}</span>'
 
     parts, last = [], 0
     for untouched in CODE.finditer(page):  # headings, code and links stay as they are
