@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 USES: tuple[str, ...] = ()  # it computes nothing
 
@@ -128,8 +128,11 @@ class Recorder(TorchFunctionMode):
     """Within ``with Recorder(model) as record: model(x)`` every operation on tracked tensors becomes a Node.
 
     ``observe(node, function, args, kwargs, out)`` may be overridden; what is not derived from a tensor that
-    :meth:`start` was given is not looked at.
+    :meth:`start` was given is not looked at. With ``constant_weights`` matrices of parameters get no gradient, but
+    where one begins: in what is made of parameters alone, as an embedding is.
     """
+
+    constant_weights = False
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -204,6 +207,10 @@ class Recorder(TorchFunctionMode):
             self.before(args, kwargs)
         if kind == "hardtanh" and (*args[1:3], *kwargs.values())[:2] == (0.0, 6.0):
             kind = "relu6"  # as torch's own module calls it
+        if self.constant_weights and any(
+            x.requires_grad and not isinstance(x, nn.Parameter) for x in leaves
+        ):
+            args, kwargs = tree_map(_constant, (args, kwargs))
         out = func(*args, **kwargs)
         made = [x for x in tree_leaves(out) if isinstance(x, Tensor) and x.is_floating_point()]
         if (inputs or from_weight) and made:
@@ -241,6 +248,10 @@ class Recorder(TorchFunctionMode):
             self._path.pop()
 
         return hook
+
+
+def _constant(x: Any) -> Any:
+    return x.detach() if isinstance(x, nn.Parameter) and x.dim() > 1 else x
 
 
 def kind_of(function: Callable[..., Any]) -> str:
