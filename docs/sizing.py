@@ -71,8 +71,9 @@ def kills(_: str, up: str) -> str:
     return (
         f"The last campaign killed a sweep {found['kills']} times: {found['process']} times the process, "
         f"{found['worker']} times one of its workers, {found['all']} times all of them. "
-        f"{found['files_half_written']} files were left half-written, {found['jobs_lost']} of the jobs on disk "
-        f"were lost, and each of the {found['completed']} sweeps that came to their end was, byte for byte, "
+        f"{found['files_half_written']} files were left half-written, under names of their own that the next run "
+        f"clears away, {found['jobs_lost']} of the jobs on disk were lost, and each of the {found['completed']} sweeps "
+        "that came to their end was, byte for byte, "
         "one that had never been killed. Again: `make kill`."
     )
 

@@ -90,7 +90,8 @@ class Rescaled:
         self.lowest, self.fixed = lowest, fixed
         self.vectors = torch.empty(0)
         self.exponent = torch.zeros(1, 1, dtype=torch.int64) if exponent is None else exponent
-        self.logs: list[Tensor] = []
+        # One tensor, doubled when it is full: a small one a layer would keep the heap from using its gaps again.
+        self.logs, self.steps = torch.empty(0, 0), 0
 
     def append(self, vectors: Tensor) -> None:
         """Take the next vectors, which came from the last ones, and bring them to size 1/2 to 1."""
@@ -110,7 +111,7 @@ class Rescaled:
                 self.exponent = self.exponent.clamp_min(int(self.lowest))
                 factor = torch.exp2((before - self.exponent).to(vectors.dtype))
         self.vectors = vectors * factor
-        self.logs.append(mean_square(self.vectors).log2() + 2 * self.exponent[:, 0])
+        self._log()
 
     def _append_plain(self, vectors: Tensor, before: Tensor) -> None:
         """The same in one go over the numbers, which costs less than its functions of torch."""
@@ -120,19 +121,27 @@ class Rescaled:
         more = torch.empty(len(vectors), 1, dtype=torch.int64)
         rescaled(vectors.numpy(), scaled.numpy(), more.numpy())
         self.vectors, self.exponent = scaled, before + more
-        self.logs.append(mean_square(scaled).log2() + 2 * self.exponent[:, 0])
+        self._log()
+
+    def _log(self) -> None:
+        found = mean_square(self.vectors).log2() + 2 * self.exponent[:, 0]
+        if self.steps == len(self.logs):
+            more = found.new_empty(max(64, self.steps), len(found))
+            self.logs = torch.cat((self.logs, more)) if self.steps else more
+        self.logs[self.steps] = found
+        self.steps += 1
 
     def _check(self, largest: Tensor) -> None:
         held = largest.isfinite() & ((largest == 0) | (largest >= SMALLEST))
         if not held.all():
             raise Unusable(
-                f"float32 cannot hold layer {len(self.logs)}, and this activation forbids to rescale it: "
+                f"float32 cannot hold layer {self.steps}, and this activation forbids to rescale it: "
                 "take fewer layers, or weights that keep the signal"
             )
 
     def log_mean_squares(self) -> FloatArray:
         """log2 of the mean square of every vector so far, shape (steps, vectors)."""
-        return torch.stack(self.logs).cpu().numpy()
+        return self.logs[: self.steps].cpu().numpy()
 
 
 def mean_square(vectors: Tensor) -> Tensor:
