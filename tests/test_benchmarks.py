@@ -11,6 +11,9 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import compare, kernels, races
+from derivations.record import read_record
+from docs import performance
+from docs.records import COUNTS
 from impl.tensors.schedules import has_halide
 
 GROWTH = "Deep stacks, our own at another size"
@@ -207,3 +210,11 @@ def test_a_file_of_another_kind_is_refused(
     captured = capsys.readouterr()
     assert captured.err.startswith(f"error: {path}")
     assert captured.err.count("\n") == 1
+
+
+def test_every_aim_was_measured_and_what_is_missed_has_a_reason() -> None:
+    races = read_record(COUNTS / "benchmarks.json")["races"]
+    measured = {(group, r["name"], r["peer"]): r for group in races for r in races[group]}
+    for aim in performance.AIMS:
+        race = measured[aim.group, aim.name, aim.peer]
+        assert aim.why or race["ratio"] <= aim.at_most, aim

@@ -73,11 +73,10 @@ def test_one_worker_and_two_give_the_same_bits_and_another_seed_others(
 
 def test_killed_at_any_instant_and_run_again_is_as_if_never_killed(tmp_path: Path) -> None:
     """A result, its pictures too, is there whole or not at all, and running again gives the same bits."""
-    row = "init/relu"
-    processes = get_context(
-        "forkserver"
-    )  # it imports once; each run forks, and begins with its work
-    processes.set_forkserver_preload(["matplotlib.pyplot", "experiments.init.relu"])
+    row = "tensors/frobenius"
+    processes = get_context("forkserver")  # it imports once; each run forks, and begins to work
+    modules = ["matplotlib.pyplot", "experiments.stack", "experiments.tensors.frobenius"]
+    processes.set_forkserver_preload(modules)
 
     def run(name: str) -> BaseProcess:
         process = processes.Process(target=run_row, args=(row, small(row), tmp_path / name))
@@ -93,7 +92,7 @@ def test_killed_at_any_instant_and_run_again_is_as_if_never_killed(tmp_path: Pat
     whole = content(tmp_path / "whole" / row)
     assert content(tmp_path / "first" / row) == whole
     rng = random.Random(0)
-    for _ in range(3):
+    for _ in range(5):
         process = run("killed")
         time.sleep(length * rng.uniform(0.1, 1.0))
         process.kill()
