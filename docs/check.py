@@ -16,10 +16,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from rich.console import Console
+from rich.progress import track
 
 from derivations.options import parse
 from derivations.rows import ROOT
@@ -29,6 +32,8 @@ AXE = PACKAGE.parent / "axe-core" / "axe.min.js"
 LARGEST = 300_000  # bytes of a page
 PATIENCE = 180_000  # milliseconds that a page may take on a busy machine
 MODES = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 360)]
+COLOURS = ["color-contrast", "link-in-text-block"]  # axe's rules that a scheme may break
+TOGGLE = "input[data-md-color-media='(prefers-color-scheme: {})']"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 
@@ -80,11 +85,16 @@ def pages(site: Path) -> list[str]:
 def problems(
     browser: Any, address: str, names: Sequence[str], modes: Sequence[tuple[str, int]] = MODES
 ) -> Iterator[str]:
-    """What is wrong with the pages ``names``, in one line each."""
+    """What is wrong with the pages ``names``, in one line each.
+
+    A page is loaded once for each width; the theme's own button changes its scheme where it stands, and only what
+    depends on colours is looked for again.
+    """
     axe = AXE.read_text(encoding="utf-8")
-    for scheme, width in modes:
+    for width in dict.fromkeys(width for _, width in modes):
+        schemes = [scheme for scheme, w in modes if w == width]
         context = browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True
+            color_scheme=schemes[0], viewport={"width": width, "height": 800}, bypass_csp=True
         )
         context.set_default_timeout(PATIENCE)
         view = context.new_page()
@@ -93,16 +103,21 @@ def problems(
         view.on("response", lambda r, s=said: s.append(r.url) if r.status >= 400 else None)
         view.on("request", lambda r, s=said: None if r.url.startswith(address) else s.append(r.url))
         for name in names:
-            where = f"{name or 'front page'} ({scheme}, {width} px)"
+            page = name or "front page"
             view.goto(address + name)
             if width == 360 and view.evaluate("document.documentElement.scrollWidth") > width:
-                yield f"{where}: scrolls sideways"
+                yield f"{page} ({width} px): scrolls sideways"
             view.add_script_tag(content=axe)
-            found = view.evaluate("axe.run({resultTypes: ['violations']})")
-            for each in found["violations"]:
-                node = each["nodes"][0]
-                yield f"{where}: {each['id']}, {len(each['nodes'])} times: {node['html'][:160]}"
-            yield from (f"{where}: {text}" for text in said)
+            for number, scheme in enumerate(schemes):
+                view.evaluate(
+                    "media => document.querySelector(media)?.click()", TOGGLE.format(scheme)
+                )
+                wanted = {"resultTypes": ["violations"], **({"runOnly": COLOURS} if number else {})}
+                found = view.evaluate("wanted => axe.run(wanted)", wanted)
+                for each in found["violations"]:
+                    node, times = each["nodes"][0]["html"][:160], len(each["nodes"])
+                    yield f"{page} ({scheme}, {width} px): {each['id']}, {times} times: {node}"
+            yield from (f"{page} ({width} px): {text}" for text in said)
             said.clear()
         context.close()
 
@@ -151,13 +166,17 @@ def main() -> int:
         )
         print(f"error: there is {missing}", file=sys.stderr)
         return 2
+    found = 0
     with served(site) as address, chromium() as browser:
-        found = [
-            *problems(browser, address, names),
-            *too_large(site, names),
-            *without_script(browser, address, names),
-        ]
-    print(*found, f"{len(names)} pages in {len(MODES)} modes: {len(found)} problems", sep="\n")
+        shown = track(names, description="pages", console=Console(stderr=True), transient=True)
+        for problem in chain(
+            *(problems(browser, address, [name]) for name in shown),
+            too_large(site, names),
+            without_script(browser, address, names),
+        ):
+            print(problem, flush=True)
+            found += 1
+    print(f"{len(names)} pages in {len(MODES)} modes: {found} problems")
     return 1 if found else 0
 
 

@@ -218,18 +218,23 @@ def test_no_page_is_too_large(site: Path) -> None:
 
 
 def test_the_check_finds_what_is_wrong(tmp_path: Path) -> None:
-    """An image without a text, grey on grey, a page as wide as a wall, a figure that is too large."""
+    """An image without a text, grey on grey (once only in the dark), a page as wide as a wall, too large a figure."""
     if check.browser_path() is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
     page = (
         "<title>t</title><article><img src='big.png'><p style='color:#777;background:#888'>pale</p>"
     )
     page += "<div style='width:2000px'>wide</div><script src='gone.js'></script></article>"
+    page += "<p id='night' style='color:#000'>black</p><input type='radio' "
+    page += "data-md-color-media='(prefers-color-scheme: dark)' onclick='night.style.background=`#222`'>"
     (tmp_path / "index.html").write_text(page.replace("'", '"'), encoding="utf-8")
     (tmp_path / "big.png").write_bytes(os.urandom(400_000))
     with check.served(tmp_path) as address, check.chromium() as browser:
-        found = "\n".join(check.problems(browser, address, [""], [("light", 360)]))
+        modes = [("light", 360), ("dark", 360)]
+        found = "\n".join(check.problems(browser, address, [""], modes))
         assert list(check.without_script(browser, address, [""]))
     for wrong in ("image-alt", "color-contrast", "scrolls sideways", "gone.js"):
         assert wrong in found
+    assert "(light, 360 px): color-contrast, 1 times" in found
+    assert "(dark, 360 px): color-contrast, 2 times" in found
     assert list(check.too_large(tmp_path, [""])) == ["front page: 400 kB"]
