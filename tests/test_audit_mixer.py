@@ -83,3 +83,17 @@ def test_the_mean_over_tokens_knows_that_mixing_made_them_independent(found: Aud
 def test_gradients_are_near(found: Audited) -> None:
     for x in found.layers:
         assert x.backward_predicted == pytest.approx(x.backward, rel=0.4), x
+
+
+def test_layer_norm_takes_away_the_level_that_token_mixing_gave_all_channels(
+    found: Audited,
+) -> None:
+    """A fifth of what token mixing adds is one number for all channels of a token: no part of LayerNorm's variance.
+
+    The six per cent: each token is divided by its own variance, of which theory takes the mean.
+    """
+    for norm in (x for x in found.layers if x.kind == "layer_norm"):
+        before = next(x for x in found.layers if x.index == norm.reads)
+        measured = before.backward / norm.backward
+        predicted = before.backward_predicted / norm.backward_predicted
+        assert abs(measured / predicted - 1) < 0.06, norm.name

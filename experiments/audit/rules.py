@@ -42,6 +42,7 @@ def _sum(theory: Theory, node: Node, call: Call) -> State:
         second=second,
         mean=mean,
         cosines=np.clip(cosines, -1, 1),
+        level=(a.level * a.size + b.level * scale**2 * b.size) / total,
         symmetric=a.symmetric and b.symmetric,
         known=a.known and b.known,
         approximate=a.approximate or b.approximate,
@@ -262,10 +263,10 @@ def _norm(theory: Theory, node: Node, call: Call) -> State | None:
         mean = s.mean_square / max(s.size, 1e-300)
         if node.kind == "instance_norm":
             mean = float(s.cosines[FAR])
-    variance = squares * (1 - mean)
-    return _normalised(
-        theory, s, variance, _affine(theory, weight, bias, shape), _eps(node.kind, call), mean
-    )
+    level = s.level if node.kind == "layer_norm" else 0.0
+    variance = squares * (1 - mean - level)
+    affine = _affine(theory, weight, bias, shape)
+    return _normalised(theory, s, variance, affine, _eps(node.kind, call), mean, level)
 
 
 def _eps(kind: str, call: Call) -> float:
@@ -294,16 +295,26 @@ def _batch_norm(theory: Theory, s: State, call: Call, channels: list[int]) -> St
 
 
 def _normalised(
-    theory: Theory, s: State, variance: Tensor, affine: Any, eps: float, common: float
+    theory: Theory,
+    s: State,
+    variance: Tensor,
+    affine: Any,
+    eps: float,
+    common: float,
+    level: float = 0.0,
 ) -> State:
-    """Mean square 1, times the scale and with the shift; ``common`` is the share that the mean took away."""
+    """Mean square 1, times the scale and with the shift; ``common`` and ``level`` are the shares that were taken away.
+
+    The one is the same at all positions. The other is a position's own, and the same for all inputs.
+    """
     scale, shift_square, shift = affine
+    taken, both = common + np.array([level, 0, 0, 0]), common + level
     kept = variance / (variance + eps)
-    if s.second.dim() > 2 and common < 1 - 1e-6:  # where a border made numbers small they stay so
-        kept = kept * s.second.detach() / (variance / (1 - common)).clamp_min(1e-30)
+    if s.second.dim() > 2 and both < 1 - 1e-6:  # where a border made numbers small they stay so
+        kept = kept * s.second.detach() / (variance / (1 - both)).clamp_min(1e-30)
     value = (kept * scale + shift_square).expand_as(s.second)
     moved = bool((shift != 0).any())
-    cosines = np.clip((s.cosines - common) / max(1 - common, 1e-6), -1, 1)
+    cosines = np.clip((s.cosines - taken) / max(1 - both, 1e-6), -1, 1)
     return s.with_(
         second=step(s.second, value, scale / (variance + eps)),
         mean=shift.expand_as(value) if moved else None,

@@ -40,6 +40,7 @@ class State:
     approximate: str = ""
     measured: bool = False
     features: int = 0  # the axis, 1 or -1, whose numbers have weights of their own; 0 is unknown
+    level: float = 0.0  # the share of ``second`` that all features of a position have in common
     participation: float | None = None  # of a softmax: sum of its squares
     rectified: Any = (
         None  # what a rectifier left for a max-pool: its factor, and the cosines before
@@ -56,19 +57,21 @@ class State:
         return 0.0 if self.mean is None else mean_square(self.mean.detach())
 
     def with_(self, **changes: Any) -> State:
-        """A copy with changes; softmax and rectifier are forgotten unless given."""
-        return replace(self, **{"participation": None, "rectified": None, **changes})
+        """A copy with changes; softmax, rectifier and level are forgotten unless given."""
+        return replace(self, **{"participation": None, "rectified": None, "level": 0.0, **changes})
 
     def facing(self, axis: int) -> State:
         """The same for who takes ``axis`` of three for the features: else positions are the numbers of a layer.
 
-        These have weights of their own, so all that two of them share is their means.
+        These have weights of their own, so all that two of them share is their means. What were positions is now
+        features, which one weight made from like numbers: they have a level in common.
         """
         if self.second.dim() != 3 or self.features in (0, axis):
             return self
         shared = self.mean_square / max(self.size, 1e-300)
         cosines = np.array([self.cosines[INPUTS], shared, shared, shared])
-        return self.with_(cosines=cosines, features=axis)
+        level = max(0.0, float(self.cosines[FAR]) - shared)
+        return self.with_(cosines=cosines, features=axis, level=level)
 
     def because(self, reason: str) -> State:
         """The same, approximate for this reason, too."""
