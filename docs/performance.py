@@ -140,9 +140,9 @@ def aims(_: str, up: str) -> str:
         if race is None:  # a quick run has fewer
             continue
         reached = race["ratio"] <= aim.at_most
-        verdict = "reached" if reached else f"missed: {aim.why}" if aim.why else "missed"
+        verdict = "yes" if reached else f"no: {aim.why}" if aim.why else "no"
         rows.append([aim.name, aim.peer, f"{aim.at_most:.2g}", f"**{race['ratio']:.3g}**", verdict])
-    return table(["what", "against", "ours / theirs, at most", "measured", ""], rows)
+    return table(["what", "against", "ours / theirs, at most", "measured", "reached?"], rows)
 
 
 def memory(_: str, up: str) -> str:
