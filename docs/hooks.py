@@ -27,6 +27,7 @@ SHOWN = {".svg", ".csv"}
 # A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
 PLACE = re.compile(r'(href|src)="page:([^"#?]+)')
 SEARCH = 'data-md-component="search" aria-label="Search"'
+PART_OF_CONTENTS = re.compile(r'<nav class="md-nav" aria-label="[^"]*">')
 WORKER = "assets/iframe-worker.js"
 DISPLAYED = '<div class="arithmatex">'
 FINISHED: dict[str, str] = {}  # the HTML of pages, by name, until they are shown
@@ -125,7 +126,11 @@ def on_page_context(
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Give the theme's search dialog the name that screen readers look for."""
+    """Give the theme's search dialog the name that screen readers look for; and few landmarks to walk by.
+
+    Of a table of contents the whole is one, and not each of its parts.
+    """
+    output = PART_OF_CONTENTS.sub('<nav class="md-nav" role="presentation">', output)
     return output.replace('data-md-component="search" role="dialog"', f'{SEARCH} role="dialog"')
 
 
