@@ -4,11 +4,11 @@
   const nameOf = (nav) => nav.getAttribute('aria-label') ?? document.getElementById(nav.getAttribute('aria-labelledby'))?.textContent.trim();
   const distinct = () => {
     const seen = new Set();
-    all('nav.md-nav').forEach((nav, number) => {
-      const name = nameOf(nav);
+    all('nav.md-nav:not([role])').forEach((nav, number) => {
+      const name = nameOf(nav).toLowerCase();
       if (!seen.has(name)) { seen.add(name); return; }
+      nav.setAttribute('aria-label', `${nameOf(nav)}, list ${number + 1}`);
       nav.removeAttribute('aria-labelledby');
-      nav.setAttribute('aria-label', `${name}, list ${number + 1}`);
     });
   };
   const quiet = () => all('nav.md-code__nav').forEach((nav) => nav.setAttribute('role', 'presentation'));
