@@ -5,7 +5,7 @@
   const distinct = () => {
     const seen = new Set();
     all('nav.md-nav:not([role])').forEach((nav, number) => {
-      const name = nameOf(nav).toLowerCase();
+      const name = nameOf(nav)?.toLowerCase();
       if (!seen.has(name)) { seen.add(name); return; }
       nav.setAttribute('aria-label', `${nameOf(nav)}, list ${number + 1}`);
       nav.removeAttribute('aria-labelledby');
