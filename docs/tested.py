@@ -17,8 +17,8 @@ ROADS = ("test_values", "test_laws", "test_points", "test_algebra")
 MACHINERY = {
     "impl/rules.py": ("test_rules_of_the_game",),
     "impl/init/fans.py": ("init/test_impl_fans", "init/test_fans"),
-    "impl/init/_graph.py": ("init/test_apply",),
-    "impl/init/_symbolic.py": ("init/test_apply",),
+    "impl/init/_graph.py": ("init/test_graph", "init/test_apply"),
+    "impl/init/_symbolic.py": ("init/test_graph", "init/test_apply"),
     "derivations/algebra.py": (*ROADS, "test_sceptic", "test_proof"),
     "derivations/domains.py": ("test_domains", *ROADS, "test_sceptic"),
     "derivations/expectation.py": (*ROADS, "test_sceptic", "test_proof"),

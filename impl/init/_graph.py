@@ -90,7 +90,7 @@ STRUCTURE = {
     *("unflatten", "unfold", "unsqueeze", "view", "view_as"),
 }
 SPELLINGS = {"__matmul__": "matmul", "__truediv__": "div", "subtract": "sub", "multiply": "mul"}
-SPELLINGS |= {"true_divide": "div", "divide": "div", "mm": "matmul", "__rtruediv__": "rdiv"}
+SPELLINGS |= {"true_divide": "div", "divide": "div", "mm": "matmul", "__rdiv__": "rdiv"}
 SPELLINGS |= {
     "__rsub__": "rsub",
     "avg_pool1d": "avg_pool1d",
