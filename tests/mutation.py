@@ -80,6 +80,9 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("impl/depth/weight_law.py", r"\] - g\[2\]", "another random law that is as good"),
     ("experiments/verdict.py", r"RECORDS|STABLE", "pandas and numpy read them in lower case"),
     ("impl/tensors/tile.py", r"NUMBER\(None\)", "llvmlite writes zero where there is no number"),
+    ("impl/tensors/simd.py", r"\(DEPTH \+ 2\) \* COLUMNS", "room beyond all that is used"),
+    ("impl/tensors/tile.py", r"store\(corners, add=None\)", "None is False to an if"),
+    ("impl/tensors/schedules.py", r"^schedule: ", "a schedule decides how long it takes alone"),
     ("impl/backprop/loss.py", r"float\('NAN'\)", "Python reads it in either case"),
     ("impl/tensors/simd.py", r"hasattr\(None|Executor\(None", "it changes how long it takes"),
     ("impl/backprop/fused.py", r"new_zeros\(3\)|\(3, strips", "zeros beyond all that is read"),
@@ -95,6 +98,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("impl/backprop/conv.py", r"new_zeros\(.*3 \* padding", "zeros beyond all that is read"),
     ("impl/backprop/cross_entropy.py", r"gradient\.sum\(\+1\)", "of two dimensions, the last is 1"),
     ("impl/init/xavier.py", r"else 1\.0", "where there is nothing to fill"),
+    (
+        "impl/depth/jacobian.py",
+        r"divisor\.masked_fill\(straight, 2\)",
+        "what is at right angles is not turned, whatever the divisor",
+    ),
 )
 
 
