@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from torch import fx, nn
 from torch.utils._pytree import tree_leaves
 
-from impl.init._graph import ATTENDS, SPELLINGS, Node, kind_of, slope_of, whole_kind
+from impl.init._graph import ATTENDS, SPELLINGS, Node, kind_of, slope_of, weights_of, whole_kind
 
 USES: tuple[str, ...] = ()  # it computes nothing
 
@@ -23,11 +22,13 @@ MODULES |= {
 
 
 class _Tracer(fx.Tracer):
-    """Looks into modules as torch.fx does, but not into those that are one operation, however they compute it."""
+    """Looks into modules but for those that are one operation: torch's smallest, and what is written out elsewhere."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a module becomes one node."""
-        return whole_kind(m) is not None or super().is_leaf_module(m, module_qualified_name)
+        if isinstance(m, nn.MultiheadAttention) or whole_kind(m) is not None:
+            return True
+        return not any(m.children()) and super().is_leaf_module(m, module_qualified_name)
 
 
 def traced(model: nn.Module) -> list[Node]:
@@ -50,7 +51,8 @@ def traced(model: nn.Module) -> list[Node]:
             node.kind = _spelled(each.target) if method else kind_of(each.target)
             node.module = next(reversed(each.meta.get("nn_module_stack") or ("",)))
             args, kwargs = fx.node.map_arg((each.args, each.kwargs), partial(_value, model))
-            weights = _matrices(x for x in tree_leaves((args, kwargs)) if id(x) in names)
+            named = (x for x in tree_leaves((args, kwargs)) if id(x) in names)
+            weights = weights_of(node.kind, named)
             node.slope = slope_of(node.kind, args, kwargs)
         node.weights = tuple(names[id(x)] for x in weights)
         node.weight = node.weights[0] if node.weights else None
@@ -68,17 +70,12 @@ def _spelled(method: str) -> str:
     return SPELLINGS.get(method, method.rstrip("_"))
 
 
-def _weights(kind: str, module: Any) -> tuple[nn.Parameter, ...]:
+def _weights(kind: str, module: Any) -> tuple[Any, ...]:
     """A module's matrices, or else its vectors."""
     if kind == ATTENDS:
         one_size = module._qkv_same_embed_dim
         return (module.in_proj_weight, module.out_proj.weight) if one_size else ()
-    return _matrices(module.parameters(recurse=False))
-
-
-def _matrices(parameters: Iterable[Any]) -> tuple[Any, ...]:
-    found = tuple(parameters)
-    return tuple(x for x in found if x.dim() > 1) or found
+    return weights_of(kind, module.parameters())
 
 
 def _slope(kind: str, module: Any) -> float:
@@ -91,11 +88,9 @@ def _module_kind(module: nn.Module) -> str:
     name = type(module).__name__
     if name in MODULES or whole_kind(module):
         return MODULES.get(name) or str(whole_kind(module))
-    for ending in ("ConvTranspose", "Conv", "BatchNorm", "Dropout", "InstanceNorm"):
+    for ending in ("BatchNorm", "Dropout", "InstanceNorm"):
         if name.startswith(ending):
-            size = name.removeprefix(ending)
-            words = {"ConvTranspose": "conv_transpose", "Conv": "conv"}
-            return words[ending] + size if ending in words else _snake(ending)
+            return _snake(ending)
     return _snake(name)
 
 

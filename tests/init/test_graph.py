@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from impl.init._graph import (
@@ -176,6 +176,15 @@ def test_the_matrix_is_a_layers_weight_though_its_bias_comes_first() -> None:
     assert (plus.kind, plus.weight, plus.inputs) == ("add", "a.bias", (1,))
 
 
+def test_a_bias_is_no_weight_of_a_layer_whose_matrix_is_computed() -> None:
+    model = of(
+        lambda m, x: functional.linear(x, m.a.weight / 2, m.a.bias) * m.a.bias, a=nn.Linear(4, 4)
+    )
+    for nodes in (recorded(model, [ROW]), traced(model)):
+        weights = {node.kind: node.weights for node in nodes if node.inputs}
+        assert (weights["linear"], weights["mul"]) == ((), ("a.bias",))
+
+
 def test_torchs_attention_is_one_operation_of_two_matrices() -> None:
     model = nn.MultiheadAttention(4, 2, batch_first=True)
     x = torch.ones(1, 3, 4)
@@ -253,13 +262,14 @@ def test_afterwards_a_model_is_as_before() -> None:
 def test_an_operation_may_be_changed_before_it_runs() -> None:
     class Doubled(Recorder):
         def before(self, args: Any, kwargs: dict[str, Any]) -> None:
-            args[0].mul_(2)
+            for x in (*args, *kwargs.values()):
+                x.mul_(2)
 
-    with Doubled(nn.ReLU()) as record:
+    with Doubled(of(lambda m, x: torch.relu(input=torch.relu(x)))) as record:
         x = torch.ones(2)
         record.start(x)
         out = record.model(x)
-    assert out.tolist() == [2, 2]
+    assert out.tolist() == [4, 4]
 
 
 # What reads what
@@ -342,6 +352,14 @@ def test_functions_and_methods_are_traced_as_they_run() -> None:
     assert [(n.kind, n.slope) for n in nodes if n.slope] == [
         *(("leaky_relu", 0.25), ("prelu", 0.5), ("rrelu", pytest.approx(11 / 48))),
     ]
+
+
+def test_a_module_of_several_layers_is_looked_into_or_refused() -> None:
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
+    kind = kinds(traced(nn.Sequential(normed, nn.ReLU())))
+    assert kind[-2:] == ["linear", "relu"]
+    with pytest.raises(fx.proxy.TraceError):  # what it does depends on its input
+        traced(nn.Sequential(nn.TransformerEncoderLayer(4, 2)))
 
 
 def test_an_embedding_and_what_shares_its_weights_are_traced_by_one_name() -> None:
