@@ -51,6 +51,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     ("derivations/expectation.py", r"Poly\(both", "a polynomial in one symbol knows which"),
     ("experiments/", r"device", "without a GPU, no device is the CPU"),
+    ("experiments/streams.py", r"generate_state\(5\)$", "numpy's words have 32 bits by default"),
+    ("experiments/ratios.py", r"asarray\(inputs\)", "pandas makes Python's words of numpy's"),
     ("experiments/stack.py", r"description|networks'|total=", "what a progress bar says"),
     ("experiments/stack.py", r"initializer|initargs", "threads change how long it takes"),
     ("experiments/stack.py", r"cpu_count", "on a machine whose number of cores is known"),
