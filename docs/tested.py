@@ -30,7 +30,7 @@ MACHINERY = {
     "derivations/vectorised.py": ("test_sceptic", "test_proof"),
     "experiments/passes.py": ("test_stack", "test_passes"),
     "experiments/orthogonal.py": ("test_orthogonal",),
-    "experiments/philox.py": ("test_philox",),
+    "experiments/philox.py": ("test_philox", "test_philox_compiled"),
     "experiments/philox_long.py": ("test_philox",),
     "experiments/ratios.py": ("test_ratios",),
     "experiments/rescaling.py": ("test_passes",),
