@@ -99,6 +99,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("impl/", r"einsum\('[^']*[A-Z]", "the letters of an einsum, which are as good in upper case"),
     ("impl/backprop/conv.py", r"new_zeros\(.*3 \* padding", "zeros beyond all that is read"),
     ("impl/backprop/cross_entropy.py", r"gradient\.sum\(\+1\)", "of two dimensions, the last is 1"),
+    ("impl/init/_", r"strip\('XX_XX'\)", "no operation has a name that ends in X"),
     ("impl/init/xavier.py", r"else 1\.0", "where there is nothing to fill"),
     (
         "impl/depth/jacobian.py",

@@ -113,7 +113,11 @@ def test_branches_with_normalisation_get_the_root_of_their_number(
 def test_torchs_attention_is_initialised() -> None:
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(64, 4, 128, 0.0, batch_first=True, norm_first=True)
+    biases = layer.self_attn.in_proj_bias, layer.self_attn.out_proj.bias
+    for bias in biases:
+        nn.init.ones_(bias)
     initialise_(layer, torch.zeros(2, 5, 64))
+    assert not any(bias.any() for bias in biases)
     assert gain(layer.self_attn.in_proj_weight, 64) == pytest.approx(1, rel=0.05)
     assert gain(layer.self_attn.out_proj.weight, 64) == pytest.approx(math.sqrt(1 / 2), rel=0.05)
 
