@@ -51,6 +51,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     ("derivations/expectation.py", r"Poly\(both", "a polynomial in one symbol knows which"),
     ("experiments/", r"device", "without a GPU, no device is the CPU"),
+    ("experiments/streams.py", r"generate_state\(5\)$", "numpy's words have 32 bits by default"),
+    ("experiments/ratios.py", r"asarray\(inputs\)", "pandas makes Python's words of numpy's"),
     ("experiments/stack.py", r"description|networks'|total=", "what a progress bar says"),
     ("experiments/stack.py", r"initializer|initargs", "threads change how long it takes"),
     ("experiments/stack.py", r"cpu_count", "on a machine whose number of cores is known"),
@@ -80,6 +82,9 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("impl/depth/weight_law.py", r"\] - g\[2\]", "another random law that is as good"),
     ("experiments/verdict.py", r"RECORDS|STABLE", "pandas and numpy read them in lower case"),
     ("impl/tensors/tile.py", r"NUMBER\(None\)", "llvmlite writes zero where there is no number"),
+    ("impl/tensors/simd.py", r"\(DEPTH \+ 2\) \* COLUMNS", "room beyond all that is used"),
+    ("impl/tensors/tile.py", r"store\(corners, add=None\)", "None is False to an if"),
+    ("impl/tensors/schedules.py", r"^schedule: ", "a schedule decides how long it takes alone"),
     ("impl/backprop/loss.py", r"float\('NAN'\)", "Python reads it in either case"),
     ("impl/tensors/simd.py", r"hasattr\(None|Executor\(None", "it changes how long it takes"),
     ("impl/backprop/fused.py", r"new_zeros\(3\)|\(3, strips", "zeros beyond all that is read"),
@@ -94,7 +99,13 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("impl/", r"einsum\('[^']*[A-Z]", "the letters of an einsum, which are as good in upper case"),
     ("impl/backprop/conv.py", r"new_zeros\(.*3 \* padding", "zeros beyond all that is read"),
     ("impl/backprop/cross_entropy.py", r"gradient\.sum\(\+1\)", "of two dimensions, the last is 1"),
+    ("impl/init/_", r"strip\('XX_XX'\)", "no operation has a name that ends in X"),
     ("impl/init/xavier.py", r"else 1\.0", "where there is nothing to fill"),
+    (
+        "impl/depth/jacobian.py",
+        r"divisor\.masked_fill\(straight, 2\)",
+        "what is at right angles is not turned, whatever the divisor",
+    ),
 )
 
 

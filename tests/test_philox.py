@@ -267,6 +267,9 @@ def test_what_is_filled_is_what_torch_would_fill() -> None:
     assert (part[:, :5] == 0).all() and torch.equal(part[:, 5:].flatten(), plain.flatten()[:450])
     turned = drawn(lambda t: t.T.normal_(generator=stream))
     assert torch.equal(turned.T.flatten(), plain.flatten())
+    before = stream.get_state()
+    still = drawn(lambda t: t.normal_(2, 0, generator=stream))
+    assert (still == 2).all() and torch.equal(stream.get_state(), before)  # torch's are not used up
     wanting = torch.zeros(3, requires_grad=True)
     with layer_of(stream, 4), torch.no_grad():
         assert wanting.normal_(generator=stream) is wanting and wanting.requires_grad

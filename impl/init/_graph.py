@@ -6,7 +6,7 @@ obstacle. ``impl.init._symbolic`` does without an input, where the model lets it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ STRUCTURE = {
     *("unflatten", "unfold", "unsqueeze", "view", "view_as"),
 }
 SPELLINGS = {"__matmul__": "matmul", "__truediv__": "div", "subtract": "sub", "multiply": "mul"}
-SPELLINGS |= {"true_divide": "div", "divide": "div", "mm": "matmul", "__rtruediv__": "rdiv"}
+SPELLINGS |= {"true_divide": "div", "divide": "div", "mm": "matmul", "__rdiv__": "rdiv"}
 SPELLINGS |= {
     "__rsub__": "rsub",
     "avg_pool1d": "avg_pool1d",
@@ -199,9 +199,8 @@ class Recorder(TorchFunctionMode):
     def _record(self, kind: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         leaves = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         inputs = tuple(self._where[id(leaf)][0] for leaf in leaves if id(leaf) in self._where)
-        named = [x for x in leaves if id(x) in self.parameters]
-        matrices = [x for x in named if x.dim() > 1] or named  # the bias of addmm comes first
-        weight = self.parameters[id(matrices[0])] if matrices else None
+        weights = weights_of(kind, (x for x in leaves if id(x) in self.parameters))
+        weight = self.parameters[id(weights[0])] if weights else None
         from_weight = kind == "embedding" and weight is not None
         if inputs or from_weight:
             self.before(args, kwargs)
@@ -216,7 +215,7 @@ class Recorder(TorchFunctionMode):
         if (inputs or from_weight) and made:
             path = self._path[-1] if self._path else ""
             node = Node(len(self.nodes), kind, path, inputs, weight)
-            node.weights = tuple(self.parameters[id(x)] for x in matrices)
+            node.weights = tuple(self.parameters[id(x)] for x in weights)
             node.slope = slope_of(kind, args, kwargs)
             self.nodes.append(node)
             for tensor in made:
@@ -277,6 +276,13 @@ def whole_kind(module: nn.Module) -> str | None:
     if "RMSNorm" in name and not isinstance(module, nn.RMSNorm):
         return "rms_norm"
     return WHOLE.get(name)
+
+
+def weights_of(kind: str, parameters: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """The matrices that an operation reads; or its vectors, but of a layer, whose only vector is its bias."""
+    found = tuple(parameters)
+    matrices = tuple(x for x in found if x.dim() > 1)
+    return matrices if matrices or kind in LAYERS else found
 
 
 def slope_of(kind: str, args: Any, kwargs: dict[str, Any]) -> float:

@@ -113,7 +113,11 @@ def test_branches_with_normalisation_get_the_root_of_their_number(
 def test_torchs_attention_is_initialised() -> None:
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(64, 4, 128, 0.0, batch_first=True, norm_first=True)
+    biases = layer.self_attn.in_proj_bias, layer.self_attn.out_proj.bias
+    for bias in biases:
+        nn.init.ones_(bias)
     initialise_(layer, torch.zeros(2, 5, 64))
+    assert not any(bias.any() for bias in biases)
     assert gain(layer.self_attn.in_proj_weight, 64) == pytest.approx(1, rel=0.05)
     assert gain(layer.self_attn.out_proj.weight, 64) == pytest.approx(math.sqrt(1 / 2), rel=0.05)
 
@@ -146,3 +150,58 @@ def test_a_generator_makes_it_reproducible() -> None:
         )
         weights.append(model[0].weight.detach().clone())
     assert torch.equal(*weights)
+
+
+class Tied(nn.Module):
+    """The output has the weights of the embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.middle = nn.Embedding(9, 64), nn.Linear(64, 64)
+        self.head = nn.Linear(64, 9)
+        self.head.weight = self.table.weight
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.middle(self.table(tokens)))
+        return out
+
+
+@pytest.mark.parametrize("inputs", [(), (torch.zeros(2, 3).long(),)], ids=["fx", "run"])
+def test_what_an_embedding_shares_is_left_alone(inputs: tuple[torch.Tensor, ...]) -> None:
+    torch.manual_seed(0)
+    model = Tied()
+    before = model.table.weight.clone()
+    initialise_(model, *inputs)
+    assert torch.equal(before, model.table.weight)
+    assert gain(model.middle.weight, 64) == pytest.approx(1, rel=0.05)
+
+
+def test_a_gelu_that_is_written_out_is_one_to_fx_too() -> None:
+    class NewGELUActivation(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 0.5 * x * (1 + torch.tanh(0.8 * (x + 0.04 * x**3)))
+
+    model = nn.Sequential(nn.Linear(4, 4), NewGELUActivation())
+    assert plan(nodes_of(model, ())) == plan(recorded(model, [torch.zeros(2, 4)]))
+    assert plan(nodes_of(model, ()))[0].gain == needed_gain("gelu")
+
+
+def test_each_choice_says_why() -> None:
+    def reasons(model: nn.Module, *inputs: torch.Tensor) -> list[str]:
+        return [choice.why for choice in plan(nodes_of(model, inputs))]
+
+    assert reasons(MODEL) == ["relu follows", "it is the output"]
+    assert reasons(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))) == [
+        "layer_norm follows, and cancels its scale"
+    ]
+    assert reasons(Residual(3, normalised=True))[:2] == [
+        *("gelu follows", "1/√N at the end of one of N = 3 residual branches")
+    ]
+    assert reasons(Residual(3, normalised=False))[:2] == [
+        "Fixup: one of 3 branches of 2 layers without normalisation",
+        "Fixup: zeros end a branch",
+    ]
+    assert reasons(Tied())[1:] == ["shares its weights with an embedding"]
+    attention = nn.MultiheadAttention(8, 2)
+    x = torch.zeros(3, 1, 8)
+    assert set(reasons(attention, x, x, x)) == {"attention: linear, at gain 1"}

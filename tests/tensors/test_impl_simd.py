@@ -82,6 +82,14 @@ def test_threads_share_the_rows_and_callers_do_not_share_their_room() -> None:
         )
 
 
+def test_a_threads_room_is_kept() -> None:
+    alone()
+    room = vars(simd.ROOM)["torch.float32"]
+    simd.matmul_simd(A.double(), B.double())
+    simd.matmul_simd(A, B)
+    assert vars(simd.ROOM)["torch.float32"] is room
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_blocks_and_edges_come_out_exactly_in_a_thread_that_has_no_room_yet(
     dtype: torch.dtype,

@@ -39,3 +39,16 @@ def test_what_is_large_or_not_plain_is_left_to_others() -> None:
         (torch._neg_view(A), B),
     ):
         assert small.matmul_small(a, b) is None
+    most = torch.ones(64, 64)
+    assert small.LARGEST == 64**3 and small.matmul_small(most, most) is not None
+
+
+def test_a_threads_room_is_kept_and_has_place_for_long_numbers_though_short_ones_came_first() -> (
+    None
+):
+    vars(small.ROOM).clear()  # as in a new thread
+    small.matmul_small(A, B)
+    room = small.ROOM.spare
+    assert room.numel() * room.itemsize >= 8 * small.SPARE
+    small.matmul_small(A.double(), B.double())
+    assert small.ROOM.spare is room

@@ -14,7 +14,19 @@ from llvmlite import ir
 from numba import njit
 
 from derivations.rows import ROOT
-from impl.tensors.tile import AHEAD, LINE, ROWS, VECTOR, VECTORS, _Tile, multiply_tile, tile_width
+from impl.tensors.tile import (
+    AHEAD,
+    LINE,
+    NARROW,
+    ROWS,
+    VECTOR,
+    VECTORS,
+    _Tile,
+    multiply_narrow,
+    multiply_tile,
+    narrow_width,
+    tile_width,
+)
 
 EXAMPLES: dict[str, object] = {}  # the tile is for kernels, and those of simd.py call it
 
@@ -59,6 +71,36 @@ def test_a_tile_is_the_product_and_nothing_beside_it_is_touched(number: type) ->
             found = kernel(flat, left, low, (5, terms), c.reshape(-1), out, add, flat)
             expected = before.copy()
             expected[1:-1, 2:-1] = a @ b + (before[1:-1, 2:-1] if add else 0)
+            assert np.array_equal(c, expected)
+            assert found == width
+
+
+@njit
+def narrow(a: Any, left: Any, b: Any, right: Any, c: Any, out: Any, add: bool) -> int:
+    from_a, row_step, last = left
+    from_b, b_step, terms = right
+    multiply_narrow(*(a, from_a, row_step, last, b, from_b, b_step, terms), c, out[0], out[1], add)
+    return narrow_width(c)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_a_narrow_tile_takes_operands_as_they_lie_and_repeats_the_last_row(number: type) -> None:
+    rows, width = NARROW[0], NARROW[1] * VECTOR // np.dtype(number).itemsize
+    stream = np.random.default_rng(0)
+    for terms, last in ((5, rows - 1), (4, 2), (1, 0), (0, 0)):
+        a, b = (
+            stream.integers(-8, 9, s).astype(number)
+            for s in ((last + 1, terms + 3), (terms, width + 5))
+        )
+        before = stream.integers(-8, 9, (rows + 2, width + 3)).astype(number)
+        product = a[np.minimum(np.arange(rows), last), 2 : 2 + terms] @ b[:, 3 : 3 + width]
+        for add in (False, True):
+            c = before.copy()
+            left, right = (2, terms + 3, last), (3, width + 5, terms)
+            out = (c.shape[1] + 2, c.shape[1])
+            found = narrow(a.ravel(), left, b.ravel(), right, c.reshape(-1), out, add)
+            expected = before.copy()
+            expected[1:-1, 2:-1] = product + (before[1:-1, 2:-1] if add else 0)
             assert np.array_equal(c, expected)
             assert found == width
 

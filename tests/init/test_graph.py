@@ -1,0 +1,378 @@
+"""impl/init/_graph.py and _symbolic.py: the operations of a model, told by running it and by tracing it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+
+from impl.init._graph import (
+    Node,
+    Recorder,
+    consumers,
+    followers,
+    kind_of,
+    recorded,
+    slope_of,
+    whole_kind,
+)
+from impl.init._symbolic import traced
+
+ROW, IMAGE = torch.ones(2, 4), torch.ones(2, 4, 6, 6)
+
+
+class NewGELUActivation(nn.Module):
+    """A GELU written out, under the name that other libraries give it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 0.5 * x * (1 + torch.tanh(x + 0.04 * x**3))
+
+
+class OwnRMSNorm(nn.Module):
+    """A normalisation written out; where its epsilon is differs from library to library."""
+
+    def __init__(self, **epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+        vars(self).update(epsilon)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * x / x.square().mean(-1, keepdim=True).sqrt()
+
+
+class Tokens(nn.Module):
+    """Whole numbers in, which only an embedding reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.head = nn.Embedding(7, 4), nn.Linear(4, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        out: Tensor = self.head(self.table(tokens + 1))
+        return out
+
+
+def of(function: Callable[..., Tensor], **parts: nn.Module) -> nn.Module:
+    """A model with these parts, and with ``function(model, x)`` as its forward."""
+
+    class Model(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return function(self, x)
+
+    model = Model()
+    for name, part in parts.items():
+        setattr(model, name, part)
+    return model
+
+
+def kinds(nodes: list[Node]) -> list[str]:
+    return [node.kind for node in nodes]
+
+
+# The names of operations
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (torch.relu_, "relu"),
+        (Tensor.__iadd__, "add"),
+        (Tensor.__radd__, "add"),
+        (operator.iadd, "iadd"),
+        (Tensor.__rsub__, "rsub"),
+        (Tensor.__isub__, "sub"),
+        (Tensor.subtract, "sub"),
+        (Tensor.multiply_, "mul"),
+        (Tensor.__rmul__, "mul"),
+        (Tensor.__truediv__, "div"),
+        (Tensor.__itruediv__, "div"),
+        (operator.truediv, "div"),
+        (Tensor.__rtruediv__, "rdiv"),
+        (Tensor.__matmul__, "matmul"),
+        (Tensor.__rmatmul__, "matmul"),
+        (torch.mm, "matmul"),
+        (Tensor.__getitem__, "getitem"),
+        (Tensor.__invert__, "invert"),
+        (Tensor.__rpow__, "rpow"),
+        (torch._softmax, "softmax"),
+        (functional.max_pool2d_with_indices, "max_pool2d"),
+        (Tensor.T.__get__, "T"),
+        (Tensor.is_leaf.__get__, "is_leaf"),
+        (property(id).__get__, "attribute"),
+        (property.__get__, "attribute"),
+        (object(), "unknown"),
+    ],
+)
+def test_an_operation_has_one_name(function: Any, name: str) -> None:
+    assert kind_of(function) == name
+
+
+def test_modules_that_are_written_out_are_known_by_their_name() -> None:
+    assert whole_kind(NewGELUActivation()) == "gelu"
+    assert whole_kind(OwnRMSNorm()) == "rms_norm"
+    for module in (nn.GELU(), nn.RMSNorm(4), nn.Linear(4, 4)):  # torch's own are one call
+        assert whole_kind(module) is None
+
+
+def test_the_slopes_of_rectifiers() -> None:
+    weight = torch.tensor([0.1, 0.3], requires_grad=True)
+    assert slope_of("leaky_relu", (ROW,), {}) == 0.01  # torch's default
+    assert slope_of("leaky_relu", (ROW, 0.2), {}) == 0.2
+    assert slope_of("leaky_relu", (ROW,), {"negative_slope": 0.3}) == 0.3
+    assert slope_of("prelu", (ROW, weight), {}) == pytest.approx(0.2)
+    assert slope_of("prelu", (ROW,), {"weight": weight}) == pytest.approx(0.2)
+    assert slope_of("rrelu", (ROW,), {}) == pytest.approx((1 / 8 + 1 / 3) / 2)
+    assert slope_of("relu", (ROW, 0.5), {}) == 0
+
+
+# A model that runs
+
+
+def test_a_run_is_told_in_its_order_with_modules_weights_and_inputs() -> None:
+    model = nn.Sequential(nn.Conv2d(4, 8, 3), nn.Sequential(nn.Flatten(), nn.Linear(128, 5)))
+    nodes = recorded(model, [IMAGE])
+    assert [(n.index, n.kind, n.module, n.inputs, n.weight) for n in nodes] == [
+        (0, "input", "", (), None),
+        (1, "conv2d", "0", (0,), "0.weight"),
+        (2, "flatten", "1.0", (1,), None),
+        (3, "linear", "1.1", (2,), "1.1.weight"),
+    ]
+    assert nodes[1].weights == ("0.weight",) and nodes[2].weights == ()
+    assert [n.structural for n in nodes] == [False, False, True, False]
+
+
+def test_both_sides_of_a_sum_are_its_inputs_and_numbers_and_inputs_of_no_use_are_not() -> None:
+    model = of(lambda m, x: x.sin() + x.cos() * 2 + torch.ones(2, 4).exp())
+    nodes = recorded(model, [ROW])
+    assert kinds(nodes) == ["input", "sin", "cos", "mul", "add", "add"]
+    assert [n.inputs for n in nodes] == [(), (0,), (0,), (2,), (1, 3), (4,)]
+
+
+def test_a_word_or_a_number_may_stand_beside_the_inputs() -> None:
+    class Chosen(nn.Module):
+        def forward(self, how: str, x: Tensor, times: Tensor) -> Tensor:
+            out: Tensor = getattr(x, how)() * times
+            return out
+
+    assert kinds(recorded(Chosen(), ["relu", ROW, torch.tensor(2)])) == ["input", "relu", "mul"]
+
+
+def test_whole_numbers_and_what_comes_of_them_are_not_followed() -> None:
+    assert kinds(recorded(of(lambda m, x: x.relu() + (x > 0).sum()), [ROW])) == [
+        *("input", "relu", "add")
+    ]
+
+
+def test_the_matrix_is_a_layers_weight_though_its_bias_comes_first() -> None:
+    parts = {"a": nn.Linear(4, 4)}
+    model = of(lambda m, x: torch.addmm(m.a.bias, x, m.a.weight) + m.a.bias, **parts)
+    _, product, plus = recorded(model, [ROW])
+    assert (product.kind, product.weight, product.weights) == ("addmm", "a.weight", ("a.weight",))
+    assert (plus.kind, plus.weight, plus.inputs) == ("add", "a.bias", (1,))
+
+
+def test_a_bias_is_no_weight_of_a_layer_whose_matrix_is_computed() -> None:
+    model = of(
+        lambda m, x: functional.linear(x, m.a.weight / 2, m.a.bias) * m.a.bias, a=nn.Linear(4, 4)
+    )
+    for nodes in (recorded(model, [ROW]), traced(model)):
+        weights = {node.kind: node.weights for node in nodes if node.inputs}
+        assert (weights["linear"], weights["mul"]) == ((), ("a.bias",))
+
+
+def test_torchs_attention_is_one_operation_of_two_matrices() -> None:
+    model = nn.MultiheadAttention(4, 2, batch_first=True)
+    x = torch.ones(1, 3, 4)
+    attends = next(n for n in recorded(model, [x, x, x]) if n.weights)
+    assert attends.kind == "multi_head_attention_forward"
+    assert attends.weights == ("in_proj_weight", "out_proj.weight")
+
+
+def test_tokens_are_followed_from_their_embedding_on() -> None:
+    table, head = recorded(Tokens(), [torch.zeros(2, 3, dtype=torch.long)])
+    assert (table.kind, table.inputs, table.weight) == ("embedding", (), "table.weight")
+    assert (head.kind, head.inputs, head.weight) == ("linear", (0,), "head.weight")
+
+
+def test_a_clip_to_six_is_torchs_relu6() -> None:
+    clip = functional.hardtanh
+    for call in (lambda m, x: clip(x, 0.0, 6.0), lambda m, x: clip(x, min_val=0.0, max_val=6.0)):
+        assert kinds(recorded(of(call), [ROW])) == ["input", "relu6"]
+    assert kinds(recorded(of(lambda m, x: clip(x, -1.0, 6.0)), [ROW])) == ["input", "hardtanh"]
+    assert kinds(recorded(nn.ReLU6(), [ROW])) == ["input", "relu6"]
+
+
+def test_a_leaky_rectifier_keeps_its_slope() -> None:
+    model = nn.Sequential(nn.LeakyReLU(0.3), nn.PReLU(init=0.4), nn.ReLU())
+    for nodes in (recorded(model, [ROW]), traced(model)):
+        assert kinds(nodes) == ["input", "leaky_relu", "prelu", "relu"]
+        assert [n.slope for n in nodes] == pytest.approx([0, 0.3, 0.4, 0])
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "expected"),
+    [({}, None), ({"eps": 1e-3}, 1e-3), ({"eps": 1e-3, "variance_epsilon": 1e-4}, 1e-4)],
+)
+def test_what_is_written_out_is_one_operation(
+    epsilon: dict[str, float], expected: float | None
+) -> None:
+    seen: list[tuple[str, Any, tuple[int, ...]]] = []
+
+    class Watch(Recorder):
+        def observe(self, node: Node, function: Any, args: Any, kwargs: Any, out: Any) -> None:
+            seen.append((node.kind, kwargs.get("eps"), tuple(out.shape)))
+
+    model = nn.Sequential(OwnRMSNorm(**epsilon), NewGELUActivation(), nn.Linear(4, 3))
+    with Watch(model) as record:
+        record.start(ROW)
+        out = model(ROW)
+    *_, norm, gelu, last = record.nodes
+    assert seen == [
+        *(("input", None, (2, 4)), ("rms_norm", expected, (2, 4)), ("gelu", None, (2, 4))),
+        ("linear", None, (2, 3)),
+    ]
+    assert (norm.module, norm.weight, norm.inputs, gelu.inputs) == ("0", "0.weight", (0,), (1,))
+    assert (gelu.module, last.module, last.inputs) == ("1", "2", (2,))
+    assert record.node_of(out) is last and record.node_of(ROW) is record.nodes[0]
+    assert record.node_of(torch.ones(1)) is None
+    record.forget()
+    assert record.node_of(out) is None
+
+
+def test_what_is_written_out_inside_of_such_a_module_is_not_told() -> None:
+    norm = OwnRMSNorm()
+    norm.register_module("inner", NewGELUActivation())
+    norm.forward = lambda x: norm.inner(x) * x  # type: ignore[method-assign, operator]
+    assert kinds(recorded(nn.Sequential(norm, nn.ReLU()), [ROW])) == ["input", "rms_norm", "relu"]
+
+
+def test_afterwards_a_model_is_as_before() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    nodes = recorded(model, [ROW])
+    model(ROW)
+    assert len(nodes) == 3
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_an_operation_may_be_changed_before_it_runs() -> None:
+    class Doubled(Recorder):
+        def before(self, args: Any, kwargs: dict[str, Any]) -> None:
+            for x in (*args, *kwargs.values()):
+                x.mul_(2)
+
+    with Doubled(of(lambda m, x: torch.relu(input=torch.relu(x)))) as record:
+        x = torch.ones(2)
+        record.start(x)
+        out = record.model(x)
+    assert out.tolist() == [4, 4]
+
+
+# What reads what
+
+
+def graph(*rows: tuple[str, tuple[int, ...]]) -> list[Node]:
+    return [Node(i, kind, "", inputs) for i, (kind, inputs) in enumerate(rows)]
+
+
+def test_readers_are_counted_once() -> None:
+    nodes = graph(("input", ()), ("mul", (0, 0)), ("add", (0, 1)))
+    assert consumers(nodes) == [[1, 2], [2], []]
+
+
+def test_followers_are_found_past_what_moves_pools_or_drops() -> None:
+    for kind in ("view", "max_pool2d", "dropout", "mean"):
+        nodes = graph(("linear", ()), (kind, (0,)), ("relu", (1,)), ("tanh", (2,)), ("gelu", (1,)))
+        assert [n.kind for n in followers(nodes, 0)] == ["relu", "gelu"]
+
+
+def test_followers_come_in_depth_and_each_once() -> None:
+    nodes = graph(
+        *(("linear", ()), ("view", (0,)), ("relu", (0, 1)), ("tanh", (1,)), ("gelu", (0,))),
+    )
+    assert [n.kind for n in followers(nodes, 0)] == ["relu", "tanh", "gelu"]
+    assert list(followers(nodes, 4)) == []
+
+
+# A model that is only traced
+
+
+@pytest.mark.parametrize(
+    ("module", "x", "kind"),
+    [
+        *((nn.Linear(4, 4), ROW, "linear"), (nn.Conv1d(4, 4, 1), IMAGE[..., 0], "conv1d")),
+        (nn.Conv2d(4, 4, 1), IMAGE, "conv2d"),
+        (nn.ConvTranspose2d(4, 4, 1), IMAGE, "conv_transpose2d"),
+        *((nn.ReLU(), ROW, "relu"), (nn.RReLU(), ROW, "rrelu"), (nn.ELU(), ROW, "elu")),
+        *((nn.LeakyReLU(), ROW, "leaky_relu"), (nn.PReLU(), ROW, "prelu")),
+        *((nn.ReLU6(), ROW, "relu6"), (nn.GELU(), ROW, "gelu"), (nn.SiLU(), ROW, "silu")),
+        *((nn.SELU(), ROW, "selu"), (nn.CELU(), ROW, "celu"), (nn.Mish(), ROW, "mish")),
+        *((nn.Tanh(), ROW, "tanh"), (nn.Softplus(), ROW, "softplus")),
+        (nn.Dropout(), ROW, "dropout"),
+        *((nn.BatchNorm1d(4), ROW, "batch_norm"), (nn.BatchNorm2d(4), IMAGE, "batch_norm")),
+        *((nn.InstanceNorm2d(4), IMAGE, "instance_norm"), (nn.LayerNorm(4), ROW, "layer_norm")),
+        *((nn.GroupNorm(2, 4), IMAGE, "group_norm"), (nn.RMSNorm(4), ROW, "rms_norm")),
+        (nn.AdaptiveAvgPool2d(1), IMAGE, "adaptive_avg_pool2d"),
+        *((nn.MaxPool2d(2), IMAGE, "max_pool2d"), (nn.AvgPool2d(2), IMAGE, "avg_pool2d")),
+        *((nn.Flatten(), IMAGE, "flatten"), (NewGELUActivation(), ROW, "gelu")),
+        (OwnRMSNorm(), ROW, "rms_norm"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_module_is_the_same_traced_as_run(module: nn.Module, x: Tensor, kind: str) -> None:
+    model = nn.Sequential(module, nn.Linear(int(module.eval()(x).shape[-1]), 2))
+    found = traced(model)
+    assert kinds(found) == ["input", kind, "linear"]
+    for ours, run in zip(found, recorded(model, [x]), strict=True):
+        assert (ours.index, ours.kind, ours.inputs) == (run.index, run.kind, run.inputs)
+        assert (ours.module, ours.slope) == (run.module, run.slope)
+
+
+@pytest.mark.parametrize("module", [nn.Linear(4, 4), nn.PReLU(), nn.LayerNorm(4), nn.RReLU()])
+def test_a_module_has_the_same_parameters_traced_as_run(module: nn.Module) -> None:
+    model = nn.Sequential(nn.Sequential(module), nn.ReLU())
+    assert traced(model) == recorded(model, [ROW])
+
+
+def test_functions_and_methods_are_traced_as_they_run() -> None:
+    def forward(model: Any, x: Tensor) -> Tensor:
+        y = functional.leaky_relu(x * model.a.bias, 0.25).view(2, 4)
+        y = functional.prelu(torch.relu_(y.subtract(x)).abs_(), model.b.weight)
+        y = functional.linear(y.addmm(x, model.a.weight), weight=model.a.weight)
+        return functional.rrelu(y).transpose(0, 1)
+
+    model = nn.Sequential(of(forward, a=nn.Linear(4, 4), b=nn.PReLU(init=0.5)))
+    nodes = traced(model)
+    assert nodes == recorded(model, [ROW])
+    assert kinds(nodes)[1:5] == ["mul", "leaky_relu", "view", "sub"]
+    assert [(n.kind, n.slope) for n in nodes if n.slope] == [
+        *(("leaky_relu", 0.25), ("prelu", 0.5), ("rrelu", pytest.approx(11 / 48))),
+    ]
+
+
+def test_a_module_of_several_layers_is_looked_into_or_refused() -> None:
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
+    kind = kinds(traced(nn.Sequential(normed, nn.ReLU())))
+    assert kind[-2:] == ["linear", "relu"]
+    with pytest.raises(fx.proxy.TraceError):  # what it does depends on its input
+        traced(nn.Sequential(nn.TransformerEncoderLayer(4, 2)))
+
+
+def test_an_embedding_and_what_shares_its_weights_are_traced_by_one_name() -> None:
+    model = Tokens()
+    assert [n.weight for n in traced(model)] == [None, None, "table.weight", "head.weight"]
+    model.head.weight = model.table.weight
+    assert [n.weight for n in traced(model)][2:] == ["table.weight", "table.weight"]
+
+
+def test_attention_is_traced_with_its_matrices_if_they_are_of_one_size() -> None:
+    model = of(lambda m, x: m.a(x, x, x)[0], a=nn.MultiheadAttention(4, 2))
+    node = traced(model)[1]
+    assert node.kind == "multi_head_attention_forward"
+    assert node.weights == ("a.in_proj_weight", "a.out_proj.weight")
+    model = of(lambda m, x: m.a(x, x, x)[0], a=nn.MultiheadAttention(4, 2, kdim=3))
+    assert traced(model)[1].weights == ()
