@@ -33,6 +33,7 @@ LARGEST = 300_000  # bytes of a page
 PATIENCE = 180_000  # milliseconds that a page may take on a busy machine
 MODES = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 360)]
 COLOURS = ["color-contrast", "link-in-text-block"]  # axe's rules that a scheme may break
+LAID_OUT = "* { content-visibility: visible !important; }"  # what is far below, too
 TOGGLE = "input[data-md-color-media='(prefers-color-scheme: {})']"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
@@ -105,6 +106,7 @@ def problems(
         for name in names:
             page = name or "front page"
             view.goto(address + name)
+            view.add_style_tag(content=LAID_OUT)
             if width == 360 and view.evaluate("document.documentElement.scrollWidth") > width:
                 yield f"{page} ({width} px): scrolls sideways"
             view.add_script_tag(content=axe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 from contextlib import suppress
@@ -27,6 +28,8 @@ SHOWN = {".svg", ".csv"}
 # A link in raw HTML, which MkDocs does not look into: href="page:init/kaiming.md".
 PLACE = re.compile(r'(href|src)="page:([^"#?]+)')
 SEARCH = 'data-md-component="search" aria-label="Search"'
+FIGURE = re.compile(r'<img [^>]*src="([^"#]+\.svg)[#"]')
+SIZE = re.compile(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"')
 PART_OF_CONTENTS = re.compile(r'<nav class="md-nav" aria-label="[^"]*">')
 WORKER = "assets/iframe-worker.js"
 DISPLAYED = '<div class="arithmatex">'
@@ -114,7 +117,23 @@ def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
                 raise PluginError(f"{name}: links to {match[2]}, which is not there")
             return f'{match[1]}="{get_relative_url(file.url, pages[name].url)}'
 
-        FINISHED[name] = PLACE.sub(resolved, symbols.resolve(typeset))
+        html = PLACE.sub(resolved, symbols.resolve(typeset))
+        FINISHED[name] = sized(html, pages[name].url, files)
+
+
+def sized(html: str, url: str, files: Files) -> str:
+    """The HTML of the page at ``url``; each of our figures has its size, so that nothing moves when it comes."""
+    by_url = {file.url: file for file in files if file.url.endswith(".svg")}
+
+    def with_size(match: re.Match[str]) -> str:
+        file = by_url.get(posixpath.normpath(posixpath.join(url, match[1])))
+        found = file and SIZE.search(file.content_bytes[:2000].decode(errors="replace"))
+        if not found:
+            return match[0]
+        width, height = (round(float(number) * 4 / 3) for number in found.groups())  # pt to px
+        return f'<img width="{width}" height="{height}"{match[0].removeprefix("<img")}'
+
+    return FIGURE.sub(with_size, html)
 
 
 @event_priority(-100)  # after search, which would index what KaTeX makes of a formula
@@ -130,6 +149,8 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
     Of a table of contents the whole is one, and not each of its parts.
     """
+    if '<div class="step"' in output:  # known from the start, or the page would widen as it loads
+        output = output.replace("<body ", '<body class="wide" ', 1)
     output = PART_OF_CONTENTS.sub('<nav class="md-nav" role="presentation">', output)
     return output.replace('data-md-component="search" role="dialog"', f'{SEARCH} role="dialog"')
 

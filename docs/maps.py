@@ -6,6 +6,7 @@ from importlib import import_module
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import CHAPTERS, ROOT, ROWS
+from docs import sources
 from docs.records import table
 from docs.symbols import anchor
 
@@ -105,13 +106,17 @@ def uses(_: str, up: str) -> str:
 
 
 def reference(_: str, up: str) -> str:
-    """The documentation of every implementation, by chapter, for mkdocstrings to fill in."""
-    parts = []
+    """The documentation of every implementation, by chapter, for mkdocstrings to fill in; and its code, a link away."""
+    parts, shown = [], set(sources.names())
     for chapter in CHAPTERS:
         modules = sorted((ROOT / "impl" / chapter).glob("[!_]*.py"))
         if modules:
             parts.append(f"## {chapter}")
-            parts += [f"::: impl.{chapter}.{path.stem}" for path in modules]
+        for path in modules:
+            parts.append(f"::: impl.{chapter}.{path.stem}")
+            name = path.relative_to(ROOT).as_posix()
+            if name in shown:
+                parts.append(sources.link(name, 1))
     return "\n\n".join(parts)
 
 

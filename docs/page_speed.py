@@ -69,7 +69,8 @@ def score(address: str, form: str) -> float:
     ]
     mine = {**os.environ, "CHROME_PATH": str(browser_path())}
     done = subprocess.run(command, capture_output=True, text=True, env=mine, check=True)
-    return float(json.loads(done.stdout)["categories"]["performance"]["score"])
+    found = json.loads(done.stdout)["categories"]["performance"]["score"]
+    return float(found or 0)  # none, if nothing was painted in Lighthouse's time
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,18 @@
     });
   };
   const quiet = () => all('nav.md-code__nav').forEach((nav) => nav.setAttribute('role', 'presentation'));
-  const reach = () => {
-    for (const box of all('.md-typeset__scrollwrap, div.math, .graph, pre > code')) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-      else box.removeAttribute('tabindex');
-    }
-  };
+  // Asked once they are laid out: to ask before would lay out all that is still far below.
+  const reach = new ResizeObserver((entries) => {
+    const wide = entries.map(({target}) => target.scrollWidth > target.clientWidth);
+    entries.forEach(({target}, number) => {
+      if (wide[number]) target.tabIndex = 0;
+      else target.removeAttribute('tabindex');
+    });
+  });
   addEventListener('load', () => {
     distinct();
     quiet();
-    reach();
+    all('.md-typeset__scrollwrap, div.math, .graph, pre > code').forEach((box) => reach.observe(box));
     new MutationObserver(quiet).observe(document.querySelector('article'), {childList: true, subtree: true});
   });
-  addEventListener('resize', reach);
 })();
