@@ -53,6 +53,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("experiments/", r"device", "without a GPU, no device is the CPU"),
     ("experiments/streams.py", r"generate_state\(5\)$", "numpy's words have 32 bits by default"),
     ("experiments/ratios.py", r"asarray\(inputs\)", "pandas makes Python's words of numpy's"),
+    ("experiments/passes.py", r"self\.vectors = torch\.empty", "what the first vectors replace"),
+    ("experiments/passes.py", r"exp2\(\(before", "powers of two, the same in either precision"),
     ("experiments/stack.py", r"description|networks'|total=", "what a progress bar says"),
     ("experiments/stack.py", r"initializer|initargs", "threads change how long it takes"),
     ("experiments/stack.py", r"cpu_count", "on a machine whose number of cores is known"),

@@ -232,3 +232,27 @@ def test_rescaling_in_one_go_is_torchs(columns: int, monkeypatch: pytest.MonkeyP
     assert np.isnan(compiled.log_mean_squares()[0, 7:]).all()
     largest = compiled.vectors[:6].abs().amax(dim=1)
     assert (largest >= 0.5).all() and (largest < 1).all()
+
+
+def test_where_nothing_is_rescaled_zeros_can_be_held_and_what_lost_its_digits_cannot() -> None:
+    signal = Rescaled(fixed=True)
+    signal.append(torch.zeros(2, 3))
+    signal.append(torch.tensor([[1e-37, 0.0, 0.0], [1.0, 2.0, 3.0]]))
+    assert signal.steps == 2
+    for gone in (1e-39, math.inf):  # without all of its digits; beyond all numbers
+        with pytest.raises(Unusable, match="float32 cannot hold layer 2"):
+            signal.append(torch.tensor([[gone, 0.0, 0.0], [1.0, 2.0, 3.0]]))
+
+
+def test_who_watches_sees_each_layer_before_and_after_its_activation() -> None:
+    seen = []
+    stack = Stack((5, 4, 3), kaiming_weights("normal").fill)
+    x = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    weights = Weights(stack, "cpu", twice=False)
+
+    def watch(layer: int, z: Tensor, x: Tensor) -> None:
+        seen.append((layer, z.shape[1]))
+        assert torch.equal(x, z.relu())
+
+    passes.forwards(stack, weights, x, random_stream(0), remember=False, watch=watch)
+    assert seen == [(1, 4), (2, 3)]
