@@ -70,6 +70,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         r"none was tried|NONE WAS TRIED",
         "one point at least is always tried",
     ),
+    ("derivations/points.py", r"range\(5 \* points", "how often another point is tried at most"),
+    ("derivations/proof.py", r"replace\('_', 'XX", "the words of a reason"),
     ("derivations/outcomes.py", r"nodes = \[0", "the same five points in another order"),
     ("derivations/outcomes.py", r"choice\(|side / v", "another random law that is as good"),
     ("derivations/numeric.py", r"Dummy\(", "the name of a symbol that nobody sees"),
