@@ -126,7 +126,7 @@ def sized(html: str, url: str, files: Files) -> str:
     by_url = {file.url: file for file in files if file.url.endswith(".svg")}
 
     def with_size(match: re.Match[str]) -> str:
-        file = by_url.get(posixpath.normpath(posixpath.join(url, match[1])))
+        file = by_url.get(posixpath.normpath(posixpath.join(posixpath.dirname(url), match[1])))
         found = file and SIZE.search(file.content_bytes[:2000].decode(errors="replace"))
         if not found:
             return match[0]

@@ -77,7 +77,7 @@ AIMS = (
             f"real weights, a layer of 512, batch {batch}",
             peer,
             at_most,
-            "weights are drawn three times as fast as by torch; the products, both ways, are the library's own on "
+            "weights are drawn faster than by torch; the products, both ways, are the library's own on "
             "both sides",
         )
         for peer in ("torch.nn.Sequential with hooks", "torch.randn and a loop over layers")

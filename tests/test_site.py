@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
 
 from derivations.rows import ROOT, ROWS
-from docs import check, extension, katex, records
+from docs import check, extension, hooks, katex, records
 
 HEADINGS = [
     "The paper",
@@ -137,6 +138,21 @@ def test_search_finds_words_and_not_what_draws_a_formula_or_a_picture(site: Path
     assert (
         "median" not in texts["init/kaiming/#what-goes-wrong-without-it"]
     )  # the Explorer's legend
+
+
+@pytest.mark.parametrize(
+    ("url", "source"), [("init/kaiming/", "../../a.svg"), ("init/kaiming.html", "../a.svg")]
+)
+def test_figures_have_their_size_on_a_server_and_in_a_folder(
+    url: str, source: str, tmp_path: Path
+) -> None:
+    drawn = '<svg xmlns="x" width="331.2pt" height="302.4pt" viewBox="0 0 1 1">'
+    (tmp_path / "a.svg").write_text(drawn, encoding="utf-8")
+    files = Files([File("a.svg", str(tmp_path), str(tmp_path), use_directory_urls=True)])
+    sized = hooks.sized(f'<img alt="a" src="{source}#only-dark"><img src="b.svg">', url, files)
+    assert sized == (
+        f'<img width="442" height="403" alt="a" src="{source}#only-dark"><img src="b.svg">'
+    )
 
 
 def test_unknown_tex_fails_and_is_named() -> None:
