@@ -21,7 +21,7 @@ from mkdocs.utils.templates import TemplateContext
 
 from derivations.notation import paper_keys, read_paper
 from derivations.rows import ROOT, ROWS
-from docs import audit, explorer, extension, katex, sources, symbols, template
+from docs import audit, explorer, extension, katex, light, sources, symbols, template
 from docs.records import Missing
 
 SHOWN = {".svg", ".csv"}
@@ -33,6 +33,7 @@ SIZE = re.compile(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"')
 PART_OF_CONTENTS = re.compile(r'<nav class="md-nav" aria-label="[^"]*">')
 WORKER = "assets/iframe-worker.js"
 DISPLAYED = '<div class="arithmatex">'
+BESIDE = '<details class="beside">'
 FINISHED: dict[str, str] = {}  # the HTML of pages, by name, until they are shown
 OFFLINE = bool(os.environ.get("OFFLINE"))  # the site is to be read from files, without a server
 
@@ -99,8 +100,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """What search indexes: math as it is written, and displayed formulas not at all."""
-    return sources.named(html).replace(DISPLAYED, f'{DISPLAYED[:-1]} data-search-exclude="true">')
+    """What search indexes: math as it is written; displayed formulas and the code of steps not at all."""
+    html = sources.named(html)
+    for start in (DISPLAYED, BESIDE):
+        html = html.replace(start, f'{start[:-1]} data-search-exclude="true">')
+    return html
 
 
 @event_priority(-100)  # after the plugin that resolves references
@@ -118,7 +122,7 @@ def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
             return f'{match[1]}="{get_relative_url(file.url, pages[name].url)}'
 
         html = PLACE.sub(resolved, symbols.resolve(typeset))
-        FINISHED[name] = sized(html, pages[name].url, files)
+        FINISHED[name] = light.code(sized(html, pages[name].url, files))
 
 
 def sized(html: str, url: str, files: Files) -> str:
@@ -156,7 +160,8 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Offline, search needs a shim that would otherwise come from another origin."""
+    """Pages come in parts. Offline, search needs a shim that would otherwise come from another origin."""
+    config.markdown_extensions.append(light.Parts())
     if OFFLINE:
         config.extra["polyfills"] = [WORKER]
     return config
@@ -165,6 +170,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_post_build(config: MkDocsConfig) -> None:
     """Copy KaTeX's stylesheet and fonts, and offline the shim for search, from the installed packages."""
     katex.copy_assets(Path(config.site_dir))
+    light.palette(Path(config.site_dir))
     if OFFLINE:
         source = katex.PACKAGE.parent / "iframe-worker" / "shim" / "index.js"
         shutil.copy(source, Path(config.site_dir) / WORKER)

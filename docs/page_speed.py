@@ -31,7 +31,9 @@ LOADS = 3
 
 
 class Compressed(Quiet):
-    """Sends text compressed, to be kept by the browser, as a code host does."""
+    """Sends text compressed and over one connection, to be kept by the browser, as a code host does."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
         """The file, compressed if it is text."""

@@ -60,7 +60,8 @@ def view(browser: Any) -> Iterator[Any]:
 
 
 def settled(view: Any, number: int = 0) -> Any:
-    """An Explorer of the page, when all its networks are drawn."""
+    """An Explorer of the page, when all its networks are drawn: one further down starts as it comes near."""
+    view.locator(".explorer").nth(number).scroll_into_view_if_needed()
     view.wait_for_function(
         f"document.querySelectorAll('.explorer')[{number}].place?.networks.length === 10"
     )

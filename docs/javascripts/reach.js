@@ -23,7 +23,7 @@
   addEventListener('load', () => {
     distinct();
     quiet();
-    all('.md-typeset__scrollwrap, div.math, .graph, pre > code').forEach((box) => reach.observe(box));
+    all('.md-typeset__scrollwrap, div.math, .graph, pre code').forEach((box) => reach.observe(box));
     new MutationObserver(quiet).observe(document.querySelector('article'), {childList: true, subtree: true});
   });
 })();

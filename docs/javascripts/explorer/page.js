@@ -182,7 +182,14 @@
     }
   }
 
-  document.querySelectorAll("[data-explorer]").forEach((element, number) => {
-    element.place = new Place(element, number);
-  });
+  // Those of other pages start when they come near: until then the picture stands still, as it was built.
+  const all = [...document.querySelectorAll("[data-explorer]")];
+  const start = (element) => { element.place = new Place(element, all.indexOf(element)); };
+  const near = new IntersectionObserver((entries) => {
+    for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+      near.unobserve(target);
+      start(target);
+    }
+  }, { rootMargin: "100% 0px" });
+  for (const element of all) element.dataset.controls === undefined ? start(element) : near.observe(element);
 })();
