@@ -1,8 +1,9 @@
 """What keeps long pages light: a browser lays out only what is near, and the theme's script asks for nothing else.
 
-Below the first heading of a page, what stands between two is a part, which is laid out when it comes near (``content-visibility``). A script
-that asks for the width of anything inside undoes this. The theme asks so of each ``pre > code``, to give it a button
-that copies; so code is one element deeper here, and has the same button from the start.
+Below the first heading of a page, what stands between two is a part, which is laid out when it comes near
+(``content-visibility``). A script that asks for the width of anything inside undoes this. The theme asks so of each
+``pre > code``, to give it a button that copies; so code is one element deeper here, and has the same button from the
+start.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from markdown.treeprocessors import Treeprocessor
 
 HEADING = re.compile(r"h[1-6]")
 CODE = re.compile(r"<pre><span></span><code>(.*?)</code></pre>", re.DOTALL)
-LINE = re.compile(r'<a id="__codelineno[^>]*></a>')  # only the pages of whole files are linked by line
+LINE = re.compile(
+    r'<a id="__codelineno[^>]*></a>'
+)  # only the pages of whole files are linked by line
 COPY = (
     '<span class="md-code__nav"><button type="button" class="md-code__button" title="Copy to clipboard"'
     ' aria-label="Copy to clipboard" data-clipboard-target="#{0} code" data-md-type="copy"></button></span>'
@@ -70,5 +73,7 @@ def palette(site: Path) -> None:
     for path in (site / "assets" / "stylesheets").glob("palette.*.css"):
         text, found = SWITCHING.subn("", path.read_text(encoding="utf-8"))
         if not found:
-            raise RuntimeError(f"{path.name} has no rule of data-md-color-switching: see docs/light.py")
+            raise RuntimeError(
+                f"{path.name} has no rule of data-md-color-switching: see docs/light.py"
+            )
         path.write_text(text, encoding="utf-8")
