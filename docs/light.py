@@ -30,7 +30,7 @@ SWITCHING = re.compile(r"(?:\[data-md-color-switching\][^{},]*,?)+\{[^}]*\}")
 
 
 class Parts(Extension):
-    """Markdown: what stands between headings is in one ``<div class="part">``."""
+    """Markdown: what stands between headings is in one ``<div class="between">``."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - the name that the library calls
         """After all others that change the tree."""
@@ -48,7 +48,7 @@ class _Parts(Treeprocessor):
                 part = None
                 continue
             if part is None:
-                part = Element("div", {"class": "part"})
+                part = Element("div", {"class": "between"})
                 root.append(part)
             part.append(child)
 
