@@ -11,6 +11,7 @@ import math
 import subprocess
 from functools import cache
 from typing import Any
+from zlib import crc32
 
 from derivations.proof import DerivationError
 from derivations.rows import ROOT
@@ -22,11 +23,12 @@ FORMULAS = f"{FOLDER}/formulas.js"  # printed for each build
 LIBRARY = (
     "random",
     "settings",
+    "form",
     "network",
     "law",
     "picture",
     "words",
-)  # in this order; all but the controls
+)  # in this order; all but what answers to a reader
 NO_SCRIPT = "Without JavaScript this picture stands still: one choice of settings, drawn when the site was built."
 
 
@@ -42,7 +44,7 @@ def script() -> str:
 
 @cache
 def library() -> str:
-    """All that the Explorer computes, without its controls."""
+    """All that the Explorer computes and writes, without what answers to a reader."""
     files = [ROOT / "docs" / FOLDER / f"{name}.js" for name in LIBRARY]
     return "\n".join([script(), *(path.read_text(encoding="utf-8") for path in files)])
 
@@ -84,15 +86,18 @@ def _numbers(value: Any) -> Any:
 
 
 @cache
-def still(query: str, shown: str) -> dict[str, str]:
-    """Figures, sentence and tables for these settings, as the page shows them before anything is changed."""
+def still(query: str, controls: str, shown: str) -> dict[str, str]:
+    """Form, figures, sentence and tables for these settings, as the page shows them before anything is changed."""
     body = """
       const settings = explorer.read(data.query), numbers = [...Array(explorer.NETWORKS).keys()];
       const networks = numbers.map((k) => explorer.network(settings, k));
       const {figures, sentence, tables} = explorer.output(settings, networks, {shown: data.shown});
-      return {figures, sentence, tables};
+      const form = explorer.form(settings, data.controls.length ? data.controls : explorer.NAMES, data.id);
+      return {form, figures, sentence, tables};
     """
-    found: dict[str, str] = evaluate(body, {"query": query, "shown": shown.split()})
+    name = f"explorer-{crc32(f'{query} {controls}'.encode()):x}"  # of the page's, two would differ in one of them
+    asked = {"query": query, "controls": controls.split(), "shown": shown.split(), "id": name}
+    found: dict[str, str] = evaluate(body, asked)
     return found
 
 
@@ -100,7 +105,7 @@ def explorer(argument: str, up: str) -> str:
     """``query | controls | panels``; without controls it is the page of its own, with all of them."""
     query, controls, shown = ([part.strip() for part in argument.split("|")] + ["", ""])[:3]
     shown = shown or "signal gradient"
-    found = still(query, shown)
+    found = still(query, controls, shown)
     named = f' data-controls="{controls}"' if controls else ""
     sources = [FORMULAS, *(f"{FOLDER}/{name}.js" for name in (*LIBRARY, "page"))]
     scripts = "".join(f'<script src="page:{source}" defer></script>' for source in sources)
@@ -114,6 +119,7 @@ def explorer(argument: str, up: str) -> str:
         # search leaves out an element with its attribute, as far as the first end of its tag
         f'<section class="explorer" data-explorer="{html.escape(query)}"{named} data-panels="{shown}"'
         ' data-search-exclude="true">'
+        f'<form aria-label="Settings">{found["form"]}</form><p class="aloud" role="status"></p>'
         f'<div class="figures">{found["figures"]}</div><p class="sentence">{found["sentence"]}</p>'
         f'<p class="still">{NO_SCRIPT}</p>'
         '<details class="numbers"><summary>The picture as a table</summary>'

@@ -19,9 +19,8 @@ from markdown.treeprocessors import Treeprocessor
 
 HEADING = re.compile(r"h[1-6]")
 CODE = re.compile(r"<pre><span></span><code>(.*?)</code></pre>", re.DOTALL)
-LINE = re.compile(
-    r'<a id="__codelineno[^>]*></a>'
-)  # only the pages of whole files are linked by line
+# Only the pages of whole files are linked by line.
+LINE = re.compile(r'<a id="__codelineno[^>]*></a>')
 COPY = (
     '<span class="md-code__nav"><button type="button" class="md-code__button" title="Copy to clipboard"'
     ' aria-label="Copy to clipboard" data-clipboard-target="#{0} code" data-md-type="copy"></button></span>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -11,13 +12,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import markdown
 import pytest
 from filelock import FileLock
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from derivations.rows import ROOT, ROWS
-from docs import check, extension, hooks, katex, records
+from docs import check, extension, hooks, katex, light, records
 
 HEADINGS = [
     "The paper",
@@ -205,6 +207,55 @@ def test_a_symbol_says_its_name(address: str) -> None:
         view.goto(address + "init/kaiming/")
         view.locator("div.math a.symbol").first.hover()
         assert "n sub l: number of inputs" in view.locator("#symbol-card").inner_text()
+
+
+def test_the_button_of_a_block_copies_its_code(address: str) -> None:
+    if check.browser_path() is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    with check.chromium() as browser:
+        view = browser.new_context(permissions=["clipboard-read", "clipboard-write"]).new_page()
+        view.goto(address + "init/kaiming/")
+        step = view.locator(".step").nth(2)
+        step.get_by_role("button", name="Copy to clipboard").click()
+        copied, name = (
+            view.evaluate("navigator.clipboard.readText()"),
+            step.locator("strong a").inner_text(),
+        )
+    assert copied.startswith(f'Step(\n    "{name.replace(" ", "_")}",')
+    ast.parse(copied)
+
+
+def test_the_theme_asks_for_the_width_of_no_code(site: Path) -> None:
+    """Or it would lay out every step as a page loads; the selector is that of the theme's script."""
+    (script,) = (site / "assets" / "javascripts").glob("bundle.*.min.js")
+    assert '"pre:not(.mermaid) > code"' in script.read_text(encoding="utf-8")
+    for row in ROWS:
+        text = (site / row / "index.html").read_text(encoding="utf-8")
+        blocks = re.findall(r"<pre[^>]*>.*?</pre>", text, re.DOTALL)
+        assert len(blocks) > 5
+        assert all('<span class="lines"><code>' in block for block in blocks)
+
+
+def test_what_stands_between_headings_is_laid_out_later() -> None:
+    def shown(text: str) -> str:
+        return markdown.markdown(text, extensions=[light.Parts()]).replace("\n", "")
+
+    assert shown("# A\n\nb\n\n> c") == "<h1>A</h1><p>b</p><blockquote><p>c</p></blockquote>"
+    assert shown("a\n\n## B\n\nc\n\nd\n\n### E\n\n## F\n\ng") == (
+        '<p>a</p><h2>B</h2><div class="between"><p>c</p><p>d</p></div>'
+        '<h3>E</h3><h2>F</h2><div class="between"><p>g</p></div>'
+    )
+
+
+def test_another_theme_stops_the_build(tmp_path: Path) -> None:
+    folder = tmp_path / "assets" / "stylesheets"
+    folder.mkdir(parents=True)
+    path = folder / "palette.1.min.css"
+    path.write_text("a{b:c}[data-md-color-switching] *,[data-md-color-switching] :after{d:e}f{g:h}")
+    light.palette(tmp_path)
+    assert path.read_text() == "a{b:c}f{g:h}"
+    with pytest.raises(RuntimeError, match=r"palette\.1\.min\.css has no rule"):
+        light.palette(tmp_path)
 
 
 @pytest.mark.parametrize("script", [True, False])

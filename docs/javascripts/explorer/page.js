@@ -1,19 +1,14 @@
 // The controls, the address, and what is shown at every change. Each <div data-explorer="…"> of a page becomes live.
 (() => {
   const explorer = globalThis.companionExplorer;
-  const NAMES = {
-    activation: "Activation", slope: "Slope below zero", shift: "Constant", init: "Weights", gain: "Gain",
-    blocks: "Layers", scale: "Branch α", depth: "Depth", width: "Width", seed: "Seed",
-  };
   // ms: of drawing networks before the first picture; before a change is read aloud; before it is one to go back to
   const AT_ONCE = 40, PAUSE = 700, REST = 2000;
 
   class Place {
-    constructor(element, number) {
+    constructor(element) {
       this.element = element;
-      this.id = `explorer-${number}`;
       this.whole = element.dataset.controls === undefined; // the page of its own: it keeps the address
-      this.names = this.whole ? Object.keys(NAMES) : element.dataset.controls.split(" ");
+      this.names = this.whole ? explorer.NAMES : element.dataset.controls.split(" ");
       this.shown = (element.dataset.panels ?? "signal gradient").split(" ");
       this.parts = {};
       for (const name of ["figures", "sentence", "tables"]) this.parts[name] = element.querySelector(`.${name}`);
@@ -42,35 +37,15 @@
     }
 
     controls() {
-      const form = document.createElement("form");
-      form.innerHTML = this.names.map((name) => this.control(name)).join("");
-      form.setAttribute("aria-label", "Settings");
+      const form = (this.form = this.element.querySelector("form"));
       form.addEventListener("submit", (event) => event.preventDefault());
       form.addEventListener("input", (event) => { this.take(form); this.address(event.target.name); });
       form.querySelector(".again")?.addEventListener("click", () => {
         this.go({ ...this.settings, seed: (this.settings.seed + 1) % (explorer.RANGES.seed[1] + 1) });
         this.address();
       });
-      this.live = document.createElement("p");
-      this.live.className = "aloud";
-      this.live.setAttribute("role", "status");
-      this.element.prepend(form, this.live);
+      this.live = this.element.querySelector(".aloud");
       this.element.querySelector(".still").remove();
-      this.form = form;
-    }
-
-    control(name) {
-      const id = `${this.id}-${name}`, choices = explorer.CHOICES[name], label = `<label for="${id}">${NAMES[name]}</label>`;
-      if (choices) {
-        const options = Object.entries(choices).map(([value, text]) => `<option value="${value}">${text}</option>`);
-        return `<div>${label}<select id="${id}" name="${name}">${options.join("")}</select></div>`;
-      }
-      const [lowest, highest, step] = name === "width" ? [0, explorer.WIDTHS.length - 1, 1] : explorer.RANGES[name];
-      const field = `id="${id}" name="${name}" min="${lowest}" max="${highest}" step="${step}"`;
-      if (name !== "seed")
-        return `<div>${label}<span class="value" aria-hidden="true"></span><input type="range" ${field}></div>`;
-      const again = `<button type="button" class="again">Other networks</button>`;
-      return `<div class="seed">${label}<input type="number" inputmode="numeric" ${field}>${again}</div>`;
     }
 
     // From the form to the settings.
@@ -183,13 +158,13 @@
   }
 
   // Those of other pages start when they come near: until then the picture stands still, as it was built.
-  const all = [...document.querySelectorAll("[data-explorer]")];
-  const start = (element) => { element.place = new Place(element, all.indexOf(element)); };
+  const start = (element) => { element.place = new Place(element); };
   const near = new IntersectionObserver((entries) => {
     for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
       near.unobserve(target);
       start(target);
     }
   }, { rootMargin: "100% 0px" });
-  for (const element of all) element.dataset.controls === undefined ? start(element) : near.observe(element);
+  for (const element of document.querySelectorAll("[data-explorer]"))
+    element.dataset.controls === undefined ? start(element) : near.observe(element);
 })();
