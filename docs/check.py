@@ -33,7 +33,10 @@ LARGEST = 300_000  # bytes of a page
 PATIENCE = 180_000  # milliseconds that a page may take on a busy machine
 MODES = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 360)]
 COLOURS = ["color-contrast", "link-in-text-block"]  # axe's rules that a scheme may break
-LAID_OUT = "* { content-visibility: visible !important; }"  # what is far below, too
+# What is far below is looked at, too, and colours at once as they will be.
+LAID_OUT = (
+    "*, ::before, ::after { content-visibility: visible !important; transition: none !important; }"
+)
 TOGGLE = "input[data-md-color-media='(prefers-color-scheme: {})']"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]

@@ -67,6 +67,8 @@ def code(html: str) -> str:
 def palette(site: Path) -> None:
     """Drop the theme's rule that styles every element twice as each page loads, to be without transitions.
 
+    Without it colours fade, within a quarter of a second, when a reader changes the scheme.
+
     Raises RuntimeError if the theme has it no longer.
     """
     for path in (site / "assets" / "stylesheets").glob("palette.*.css"):
