@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import mpmath as mp
 import pytest
 import sympy as sp
 
-from derivations import load
 from derivations.expectation import Dependent, GaussianMean, Independent, Mean, Symmetric, Variance
-from derivations.notation import NotationError
 from derivations.outcomes import _gauss_hermite
 from derivations.proof import (
     Derivation,
@@ -22,9 +19,7 @@ from derivations.proof import (
     induction,
     verify,
 )
-from derivations.record import is_record, record, verify_row
 from derivations.solve import Root
-from derivations.sources import source_file, source_of
 
 x, y = sp.symbols("x y", real=True)
 p, v = sp.symbols("p v", positive=True)
@@ -127,41 +122,6 @@ def test_an_unverified_derivation_does_not_predict() -> None:
         del globals()["DERIVATION"]
 
 
-def test_predictions_take_their_symbols_by_name_and_are_vectorised() -> None:
-    ratio = load("init/kaiming").predict("forward_ratio")
-    values = ratio(fan_in=sp.lambdify([], 512)(), weight_var=2 / 512, negative_slope=0)
-    assert values == pytest.approx(1)
-    with pytest.raises(TypeError, match="takes fan_in"):
-        ratio(width=3)
-    with pytest.raises(KeyError, match="forward_ratio"):
-        load("init/kaiming").predict("nothing")
-
-
-def test_a_prediction_with_gammas_does_not_overflow() -> None:
-    norm = load("tensors/frobenius").predict("expected_norm")
-    assert norm(size=[1, 1500], weight_std=1) == pytest.approx(
-        [
-            0.7978845608,
-            38.7234,
-        ],
-        rel=1e-6,
-    )
-
-
-def test_a_file_that_cannot_be_loaded_is_a_failed_derivation(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def broken(row: str) -> Derivation:
-        raise NotationError("papers/nobody.md: missing")
-
-    monkeypatch.setattr("derivations.record.load", broken)
-    monkeypatch.setattr("derivations.record.RESULTS", tmp_path)
-    found = verify_row(("init/kaiming", 0, 5, False))
-    assert not found["verified"]
-    assert "nobody.md" in found["lines"][0]["error"]
-    assert (tmp_path / "init/kaiming.json").exists()
-
-
 def test_induction_gives_a_base_case_and_a_step() -> None:
     f = sp.Function("f", positive=True)
     size = sp.Symbol("L", integer=True, positive=True)
@@ -183,6 +143,22 @@ def test_induction_gives_a_base_case_and_a_step() -> None:
         "p", recurrence=sp.Eq(f(i), f(i - 1)), closed=f(1), index=size, start=1, why="x"
     )
     assert {each.ref for each in ours} == {"ours"}
+
+
+def test_an_inductive_step_is_claimed_from_after_its_base_case() -> None:
+    f = sp.Function("f", positive=True)
+    _, step = induction(
+        "telescope",
+        recurrence=sp.Eq(f(i), f(i - 1) + 1 / (i * (i - 1))),  # not for f(1)
+        closed=f(1) + 1 - 1 / n,
+        index=n,
+        start=1,
+        why="all but two terms cancel",
+    )
+    assert step.least == ((n, 2),)
+    assert check(step).status == "proved"
+    with pytest.raises(DerivationError, match="only one side has a value"):
+        check(replace(step, least=()))
 
 
 @pytest.mark.parametrize(
@@ -243,30 +219,10 @@ def test_what_is_bound_is_not_substituted() -> None:
     assert root.subs(p, v) == Root(sp.Eq(x * v, 1), x)
 
 
-@pytest.mark.parametrize(
-    "lie", [{"verified": False}, {"counts": {}}, {"lines": []}, {"claim": 3}, {"seconds": "0"}]
-)
-def test_a_record_that_contradicts_itself_is_none(lie: dict[str, object]) -> None:
-    found = record(load("init/xavier"))
-    assert is_record(found)
-    assert not is_record({**found, **lie})
-    failed = [{**found["lines"][0], "status": "failed"}, *found["lines"][1:]]
-    assert not is_record({**found, "lines": failed})  # verified, and a line that failed
-
-
 def test_a_layer_is_the_same_however_its_number_came_about() -> None:
     f = sp.Function("f", positive=True)
     ratio = sp.Product(f(i - 1) / f(i), (i, 1, 1))
     assert check(Step("one", ratio, f(0) / f(1), why="one factor")).status == "proved"
-
-
-def test_a_module_that_imports_a_derivation_is_not_its_source() -> None:
-    derivation = load("init/xavier")
-    globals()["DERIVATION"] = derivation
-    try:
-        assert source_of(derivation) == source_file("init/xavier")
-    finally:
-        del globals()["DERIVATION"]
 
 
 def test_what_is_said_of_a_step_that_fails_and_of_one_that_holds() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import sympy as sp
 
@@ -10,7 +9,6 @@ from derivations.domains import bounded
 from derivations.expectation import GaussianMean, Independent, Mean, Normal
 from derivations.proof import Derivation, DerivationError, Prediction, Step, check
 from derivations.solve import Root
-from derivations.vectorised import vectorised
 
 x, y = sp.symbols("x y", real=True)
 p, v = sp.symbols("p v", positive=True)
@@ -144,22 +142,6 @@ def test_one_size_beyond_is_tried_for_each_size_alone() -> None:
 )  # fmt: skip
 def test_what_is_right_is_not_refused(lhs: sp.Expr, rhs: sp.Expr) -> None:
     assert check(Step("right", lhs, rhs, why="it is")).status == "proved"
-
-
-def test_whole_numbers_do_not_wrap_around_in_a_prediction() -> None:
-    power = vectorised(
-        (
-            n,
-            v,
-        ),
-        v / n + n**5,
-    )
-    sizes = np.array([10, 10**6])
-    assert power(sizes, 1) == pytest.approx([1e5 + 0.1, 1e30])
-    assert power(10, True) == pytest.approx(1e5 + 0.1)
-    assert vectorised((n,), n**-2)(np.arange(1, 3)) == pytest.approx([1, 0.25])
-    assert vectorised((n,), sp.gamma(n + 1) / sp.gamma(n))(1500) == pytest.approx(1500)
-    assert vectorised((n,), sp.Sum(1 / i, (i, 1, n)))([1, 2]) == pytest.approx([1, 1.5])
 
 
 def test_a_prediction_may_fix_a_symbol() -> None:
