@@ -24,38 +24,37 @@ def files(races: dict[str, list[dict[str, Any]]]) -> dict[str, bytes]:
     ]
     if not rows:
         return {}
-    height = 0.7 + ROW * len(rows)
+    height = 0.7 + ROW * (len(rows) + len({row["group"] for row in rows}))
     picture = Picture(draw, "", "", "", name="benchmarks", height=height)
     made = render(picture, pd.DataFrame(rows))
     return {name: content for name, content in made.items() if name.endswith(".svg")}
 
 
 def draw(figure: Figure, data: pd.DataFrame) -> None:
-    """From above to below in the races' order; the name stands over its dot's line."""
+    """From above to below, by group: the name stands over its dot; a short line is where both are equal."""
     axes = figure.subplots()
-    for position, race in enumerate(data.to_dict("records")):
-        colour = "C0" if race["ratio"] < 1 else "C1"
-        axes.plot(
-            [race["low"], race["high"]],
-            [position, position],
-            color=colour,
-            linewidth=2.5,
-            alpha=0.5,
-        )
-        axes.plot(race["ratio"], position, "o", color=colour, markersize=5)
-        text = f"{race['name']}; {race['peer'].partition(',')[0].removesuffix(' and a loop over layers')}"
-        axes.annotate(
-            text,
-            (0, position),
-            xycoords=("axes fraction", "data"),
-            xytext=(2, 5),
-            textcoords="offset points",
-            fontsize=7.5,
-            va="bottom",
-        )
-    axes.axvline(1, color="C1", linewidth=0.8, linestyle=":")
     axes.set_xscale("log")
-    axes.set_ylim(len(data) - 0.5, -0.8)
+    position, group = -1, ""
+    for race in data.to_dict("records"):
+        position += 1
+        if race["group"] != group:
+            group = race["group"]
+            _say(axes, group, position + 0.3, weight="bold", fontsize=9)  # nearer to what it heads
+            position += 1
+        colour = "C0" if race["ratio"] < 1 else "C1"
+        axes.vlines(1, position - 0.2, position + 0.2, color="C1", linewidth=0.8)
+        range_of_it = [race["low"], race["high"]]
+        axes.plot(range_of_it, [position] * 2, color=colour, linewidth=2.5, alpha=0.5)
+        axes.plot(race["ratio"], position, "o", color=colour, markersize=5)
+        peer = race["peer"].partition(",")[0].removesuffix(" and a loop over layers")
+        _say(axes, f"{race['name']}; {peer}", position, fontsize=7.5)
+    axes.set_ylim(position + 0.5, -0.8)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("our time / the peer's")
+
+
+def _say(axes: Any, text: str, position: float, **style: Any) -> None:
+    """Words over the line of a race, from the left edge on."""
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    axes.annotate(text, (0, position), xytext=(2, 5), va="bottom", **place, **style)

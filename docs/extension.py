@@ -31,7 +31,7 @@ from docs import (
     sources,
     trials,
 )
-from docs.records import Missing, badge, flush, indent, proof, settings, verdict, words
+from docs.records import Missing, badge, figure, flush, indent, proof, settings, verdict, words
 from docs.symbols import anchor
 
 DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
@@ -125,16 +125,6 @@ def _code(argument: str, up: str) -> str:
     raise PluginError(f"{path} defines no {name}")
 
 
-def _figure(row: str, figure: dict[str, Any], up: str) -> str:
-    base = f"{up}results/{row}/{figure['name']}"
-    images = "\n".join(
-        f"![{figure['alt']}]({base}-{mode}.svg#only-{mode}){{ loading=lazy }}"
-        for mode in ("light", "dark")
-    )
-    data = f"[{figure['data']}]({up}results/{row}/{figure['data']})"
-    return f"{images}\n\n*{figure['caption']}* Otherwise: {figure['wrong']} Its numbers: {data}."
-
-
 def _picture(argument: str, up: str) -> str:
     """The first figure of a row, or the one that is named."""
     row, *name = argument.split()
@@ -142,7 +132,7 @@ def _picture(argument: str, up: str) -> str:
     found = [f for f in figures if f["name"] == name[0]] if name else figures[:1]
     if not found:
         raise Missing(f"the figure `{name[0]}` of {row}: run `make experiments`")
-    return _figure(row, found[0], up)
+    return figure(f"{up}results/{row}", found[0])
 
 
 def _experiment(row: str, up: str) -> str:
@@ -152,7 +142,7 @@ def _experiment(row: str, up: str) -> str:
     parts = [
         f'!!! {kind} "{word}"\n    {found["sentence"]}\n\n    {found["sensitivity"]["sentence"]}'
     ]
-    parts += [_figure(row, figure, up) for figure in found["figures"][1:]]
+    parts += [figure(f"{up}results/{row}", each) for each in found["figures"][1:]]
     parts.append(_table(f"{row} table.csv all", up))
     parts.append(_seen_and_unseen(row, found["blind"], up))
     parts.append(f"```sh\n{command}\n```")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import html
 from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from mkdocs.exceptions import PluginError
 
 from derivations.rows import ROOT, ROWS
 from docs.records import Missing, proof, table
 
 COLUMNS = ("derivations", "impl")
-WIDE, HIGH, GAP = 172, 30, 46  # of a box, and between two layers of them
+WIDE, HIGH = 206, 28  # of a box
+ROOM, GAP = 76, 14  # between two columns of them, and two in a column
 
 
 @lru_cache
@@ -70,55 +75,66 @@ def title(row: str) -> str:
         return row
 
 
-def _layers() -> list[list[str]]:
-    """Rows in layers: each below all that it needs (rows that need each other share one)."""
-    depth: dict[str, int] = {}
+@lru_cache
+def _lines() -> Any:
+    """The graph of needs without the lines that others imply, by networkx."""
+    import networkx
 
-    def place(row: str, above: tuple[str, ...]) -> int:
-        if row not in depth and row not in above:
-            below = [
-                place(other, (*above, row)) + 1 for other in needs()[row] if other not in above
-            ]
-            depth[row] = max(below, default=0)
-        return depth.get(row, 0)
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(ROWS)
+    graph.add_edges_from((other, row) for row, others in needs().items() for other in others)
+    if not networkx.is_directed_acyclic_graph(graph):
+        raise PluginError(f"rows need each other: {networkx.find_cycle(graph)}")
+    return networkx.transitive_reduction(graph)
 
-    for row in ROWS:
-        place(row, ())
-    rows = [
-        [row for row in ROWS if depth[row] == level] for level in range(max(depth.values()) + 1)
-    ]
-    return [part for level in rows for part in (level[i : i + 5] for i in range(0, len(level), 5))]
+
+def _columns() -> list[list[str]]:
+    """Rows in columns, each to the right of all that it needs, and near to it; last, what needs and serves none."""
+    from networkx import isolates, topological_generations
+
+    alone = list(isolates(_lines()))
+    linked = _lines().subgraph([row for row in ROWS if row not in alone])
+    columns = [sorted(column, key=ROWS.index) for column in topological_generations(linked)]
+    for sweep in range(8):  # there and back: each row to the mean place of its neighbours
+        order = columns if sweep % 2 == 0 else columns[::-1]
+        for fixed, column in pairwise(order):
+            place = {row: at / len(fixed) for at, row in enumerate(fixed)}
+            column.sort(key=lambda row, place=place: _mean_place(row, place))  # type: ignore[misc]
+    return [columns[0] + alone, *columns[1:]]
+
+
+def _mean_place(row: str, place: dict[str, float]) -> float:
+    lines = _lines()
+    found = [place[other] for other in (*lines.pred[row], *lines.succ[row]) if other in place]
+    return sum(found) / len(found) if found else 1.0
 
 
 def drawing(_: str, up: str) -> str:
     """The graph as a picture whose boxes are links; below it, the same as a table."""
-    layers = _layers()
-    width = max(map(len, layers)) * (WIDE + 12)
+    columns = _columns()
+    height = max(map(len, columns)) * (HIGH + GAP) - GAP + 8
     at = {
-        row: ((width - len(level) * (WIDE + 12)) / 2 + i * (WIDE + 12) + 6, y * (HIGH + GAP) + 4)
-        for y, level in enumerate(layers)
-        for i, row in enumerate(level)
+        row: (x * (WIDE + ROOM) + 4, (height - HIGH) * (y + 0.5) / len(column))
+        for x, column in enumerate(columns)
+        for y, row in enumerate(column)
     }
     lines = []
-    for row, others in needs().items():
-        for other in others:
-            (x1, y1), (x2, y2) = at[other], at[row]
-            if y1 >= y2:  # two rows that need each other: one line is enough
-                continue
-            start, end = (x1 + WIDE / 2, y1 + HIGH), (x2 + WIDE / 2, y2)
-            bend = f"{start[0]:.0f} {start[1] + GAP / 2:.0f}, {end[0]:.0f} {end[1] - GAP / 2:.0f}"
-            lines.append(
-                f'<path d="M{start[0]:.0f} {start[1]:.0f} C{bend}, {end[0]:.0f} {end[1]:.0f}"/>'
-            )
+    for other, row in _lines().edges:
+        (x1, y1), (x2, y2) = at[other], at[row]
+        start, end = (x1 + WIDE, y1 + HIGH / 2), (x2, y2 + HIGH / 2)
+        bend = f"{start[0] + ROOM / 2:.0f} {start[1]:.0f}, {end[0] - ROOM / 2:.0f} {end[1]:.0f}"
+        lines.append(
+            f'<path d="M{start[0]:.0f} {start[1]:.0f} C{bend}, {end[0]:.0f} {end[1]:.0f}"/>'
+        )
     boxes = [
         f'<a href="page:{row}.md"><rect x="{x:.0f}" y="{y:.0f}" width="{WIDE}" height="{HIGH}" rx="3"/>'
-        f'<text x="{x + WIDE / 2:.0f}" y="{y + 19:.0f}">{html.escape(_short(title(row)))}</text></a>'
+        f'<text x="{x + WIDE / 2:.0f}" y="{y + HIGH / 2 + 4:.0f}">{html.escape(title(row))}</text></a>'
         for row, (x, y) in at.items()
     ]
-    height = len(layers) * (HIGH + GAP) - GAP + 8
+    width = len(columns) * (WIDE + ROOM) - ROOM + 8
     picture = (
         f'<div class="graph"><svg viewBox="0 0 {width} {height}" role="group" '
-        f'aria-label="Rows, each below those that it needs; the table below says the same.">'
+        f'aria-label="Rows, each to the right of those that it needs; the table below says the same.">'
         f'<g class="lines">{"".join(lines)}</g>{"".join(boxes)}</svg></div>'
     )
     rows = [
@@ -129,10 +145,6 @@ def drawing(_: str, up: str) -> str:
         for row in ROWS
     ]
     return f"{picture}\n\n{table(['row', 'needs', 'used by'], rows)}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 26 else f"{text[:25]}…"
 
 
 RULES = {"graph": drawing}

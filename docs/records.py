@@ -88,3 +88,14 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def figure(folder: str, found: dict[str, Any]) -> str:
+    """A figure of a result, in light and dark; what to see in it, what wrong would look like, and its numbers."""
+    images = "\n".join(
+        f"![{found['alt']}]({folder}/{found['name']}-{mode}.svg#only-{mode}){{ loading=lazy }}"
+        for mode in ("light", "dark")
+    )
+    data = f"[{found['data']}]({folder}/{found['data']})"
+    caption = f"*{found['caption']}* {found['wrong']} Its numbers: {data}."
+    return f'<div class="figure" markdown>\n\n{images}\n\n{caption}\n\n</div>'

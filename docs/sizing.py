@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from derivations.rows import ROOT
-from docs.records import COUNTS, Missing, counts, indent, table
+from docs.records import COUNTS, Missing, counts, figure, indent, table
 from experiments import results
 
 LARGE = (10**9, 10**4)  # networks and layers
@@ -24,17 +22,9 @@ def sweep(row: str, up: str) -> str:
     kind, word = ("success", "Agrees") if found["agrees"] else ("danger", "DISAGREES")
     said = f"{found['sentence']}\n\n{found['sensitivity']['sentence']}"
     parts = [f'!!! {kind} "{word}"\n{indent(said)}', f"```sh\n{settings['command']}\n```"]
-    return "\n\n".join([*parts, *(_figure(row, each, up) for each in found["figures"])])
-
-
-def _figure(row: str, figure: dict[str, Any], up: str) -> str:
-    base = f"{up}results/sweeps/{row}"
-    images = "\n".join(
-        f"![{figure['alt']}]({base}/{figure['name']}-{mode}.svg#only-{mode}){{ loading=lazy }}"
-        for mode in ("light", "dark")
+    return "\n\n".join(
+        [*parts, *(figure(f"{up}results/sweeps/{row}", each) for each in found["figures"])]
     )
-    data = f"[{figure['data']}]({base}/{figure['data']})"
-    return f"{images}\n\n*{figure['caption']}* Otherwise: {figure['wrong']} Its numbers: {data}."
 
 
 def sizing(_: str, up: str) -> str:

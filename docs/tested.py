@@ -32,7 +32,7 @@ MACHINERY = {
     "derivations/second_engine.py": ("test_explain",),
     "derivations/solve.py": (*ROADS, "test_sceptic", "test_proof"),
     "derivations/vectorised.py": ("test_vectorised",),
-    "experiments/activations.py": ("test_passes",),
+    "experiments/activations.py": ("test_activations", "test_passes"),
     "experiments/cells.py": ("test_sketch", "test_sweep", "depth/test_jacobian_sweep"),
     "experiments/coins.py": ("test_coins",),
     "experiments/distributions.py": ("test_distributions", "test_verdict"),
@@ -43,7 +43,7 @@ MACHINERY = {
     "experiments/law_inputs.py": ("test_law_inputs",),
     "experiments/law_kinds.py": ("test_law_kinds", "test_law_inputs"),
     "experiments/law_passes.py": ("test_law", "test_law_kinds"),
-    "experiments/losses.py": ("test_labels", "test_passes"),
+    "experiments/losses.py": ("test_losses", "test_labels"),
     "experiments/orthogonal.py": ("test_orthogonal",),
     "experiments/passes.py": ("test_stack", "test_passes"),
     "experiments/paths.py": ("test_ratios",),
@@ -51,13 +51,13 @@ MACHINERY = {
     "experiments/philox_long.py": ("test_philox",),
     "experiments/ratios.py": ("test_ratios",),
     "experiments/rescaling.py": ("test_passes",),
-    "experiments/results.py": ("test_experiments",),
+    "experiments/results.py": ("test_results",),
     "experiments/sketch.py": ("test_sketch",),
     "experiments/stack.py": ("test_stack", "test_passes", "test_labels"),
     "experiments/statistics.py": ("test_statistics", "test_distributions"),
     "experiments/streams.py": ("test_philox",),
     "experiments/verdict.py": ("test_verdict", "test_distributions"),
-    "experiments/weights.py": ("test_passes", "test_labels"),
+    "experiments/weights.py": ("test_weights",),
 }
 
 

@@ -68,6 +68,11 @@ def test_a_table_is_as_good_as_the_function() -> None:
     assert integrals(values, 16)[:50] == pytest.approx(exact, rel=1e-9)
 
 
+def test_many_equal_numbers_need_no_table() -> None:
+    found = integrals(np.full(5000, 0.7), 16)
+    assert found == pytest.approx(float(CDF(ratio=0.7, units=16)))
+
+
 @pytest.mark.parametrize("bad", [[0.5, 1.5], [0.5, math.nan], [-0.1, 0.5], []])
 def test_what_is_no_probability_disagrees(bad: list[float]) -> None:
     assert not judge([uniform(bad, statistic="x")])["agrees"].any()
@@ -79,6 +84,9 @@ def test_p_values_are_scipys() -> None:
     assert uniform(one, statistic="x").p == stats.kstest(one, "uniform").pvalue
     assert same_law(one, other, statistic="x").p == stats.ks_2samp(one, other).pvalue
     assert share(7, 20, 0.5, statistic="x").p == stats.binomtest(7, 20).pvalue
+    hits = share(7, 20, 0.4, statistic="x")
+    assert (hits.measured, hits.predicted, hits.size) == (0.35, 0.4, 20)
+    assert hits.standard_error == pytest.approx(math.sqrt(0.4 * 0.6 / 20))
     bound = share(7, 20, 0.5, "less", statistic="x")
     assert bound.p == stats.binomtest(7, 20, alternative="less").pvalue
     assert noticeable(bound, 1) == math.inf  # it depends on how far away the bound is

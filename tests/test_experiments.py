@@ -2,125 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from derivations.rows import ROOT
 from experiments import command, fingerprint, results, runner
 from experiments.init.kaiming import Settings
-from experiments.results import ResultError
 
 KAIMING = str(ROOT / "experiments" / "init" / "kaiming.py")
 SMALL = ["--depth=4", "--width=64", "--networks=8", "--rivals=2", "--draws=3"]
 SETTINGS = Settings(depth=3, width=50, networks=8, rivals=2, draws=3)
 
 
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("out")
-    runner.run_row("init/kaiming", SETTINGS, out)
-    return out / "init" / "kaiming"
-
-
-@pytest.fixture
-def folder(pristine: Path, tmp_path: Path) -> Path:
-    """A copy of a result that a test may spoil."""
-    return Path(shutil.copytree(pristine, tmp_path / "init" / "kaiming"))
-
-
 @pytest.fixture
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing is most of the time of a small run."""
     monkeypatch.setattr(runner, "render", lambda *_: {})
-
-
-def test_a_result_folder_holds_what_was_promised(folder: Path) -> None:
-    figures = {
-        f"{n}-{t}.{k}"
-        for n in ("figure", "layers")
-        for t in ("light", "dark")
-        for k in ("svg", "png")
-    }
-    tables = {"settings.json", "verdict.json", "table.csv", "stacks.csv", "lesson.csv"}
-    assert {path.name for path in folder.iterdir()} == figures | tables
-    assert list(folder.parent.iterdir()) == [folder]  # nothing temporary is left
-    result = results.read(folder)
-    assert result.settings["settings"]["depth"] == 3
-    assert result.settings["command"].startswith("python experiments/init/kaiming.py --networks 8")
-    assert {"python", "torch", "numpy"} <= set(result.settings["versions"])
-    assert len(result.table) == result.verdict["comparisons"]
-    assert result.table["agrees"].all() == result.verdict["agrees"]
-    for figure in result.verdict["figures"]:
-        assert (folder / figure["data"]).exists()
-        assert all(len(figure[name]) > 40 for name in ("caption", "wrong", "alt"))
-
-
-def test_a_result_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    folder = tmp_path / "init" / "row"
-    results.write(folder, {"a": b"1", "b": b"2"})
-    results.write(folder, {"a": b"3"})
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"a": b"3"}
-
-    class Broken(dict[str, bytes]):
-        def items(self):  # type: ignore[no-untyped-def]
-            yield "a", b"4"
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        results.write(folder, Broken())
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"a": b"3"}
-    assert list(folder.parent.iterdir()) == [folder]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("verdict.json", b'{"agrees": tr', "not valid JSON"),
-        ("verdict.json", b"", "not valid JSON"),
-        ("verdict.json", b"\xff\xfe", "not UTF-8"),
-        ("verdict.json", b"[]", "'agrees' must be bool, got None"),
-        ("verdict.json", b'{"agrees": 1}', "'agrees' must be bool, got 1"),
-        ("verdict.json", b'{"agrees": NaN}', "NaN is not a number"),
-        ("verdict.json", b"[" * 100_000, "not valid JSON"),
-        ("verdict.json", b"1" * 1_000_000, "not valid JSON"),
-        ("verdict.json", b" " * (2**24 + 1), "larger than"),
-        ("settings.json", b'{"row": "init/kaiming", "command": "x"}', "'settings' must be dict"),
-        ("table.csv", b"", "not a table"),
-        ("table.csv", b"layer,statistic\nall,forward\n", "not a table"),
-        ("table.csv", b'layer\n"', "not a table"),
-        ("table.csv", b"\x00\xff", "not UTF-8"),
-    ],
-)
-def test_results_that_cannot_be_trusted_are_refused(
-    folder: Path, name: str, content: bytes, message: str
-) -> None:
-    (folder / name).write_bytes(content)
-    start = time.perf_counter()
-    with pytest.raises(ResultError, match=message):
-        results.read(folder)
-    assert time.perf_counter() - start < 1
-
-
-def test_a_table_that_is_cut_short_is_refused(folder: Path) -> None:
-    path = folder / "table.csv"
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ResultError):
-        results.read(folder)
-    path.unlink()
-    with pytest.raises(ResultError, match="No such file"):
-        results.read(folder)
-
-
-def test_numbers_that_json_does_not_know_become_text() -> None:
-    written = results.to_json({"a": [np.float64("nan"), float("-inf"), np.float64(1.5), True]})
-    assert json.loads(written) == {"a": ["nan", "-inf", 1.5, True]}
 
 
 def test_a_fingerprint_covers_all_that_a_result_depends_on() -> None:

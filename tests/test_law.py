@@ -219,6 +219,15 @@ def test_the_bits_do_not_depend_on_how_the_work_is_divided(both: bool) -> None:
     assert not same_bits(one, sample(the, networks=many, seed=3, key=(1,), both=both))
 
 
+def test_gradients_of_fewer_networks_are_the_first_of_more() -> None:
+    the = Law((5, 9, 4, 7), 1.2, 0.1)
+    many = vars(gradients(the, networks=law.BLOCK + 3, seed=3))
+    few = vars(gradients(the, networks=6, seed=3))
+    assert len(few) == 4
+    assert {len(found) for found in few.values()} == {6}
+    assert all(np.array_equal(found, many[name][:6]) for name, found in few.items())
+
+
 @pytest.mark.parametrize("both", [False, True])
 def test_kept_layers_are_those_of_all(both: bool) -> None:
     the = Law((2, 3, 2, 4), 1.5)

@@ -57,6 +57,36 @@ def test_a_gain_keeps_the_square() -> None:
     for name in ("gelu", "silu", "elu", "selu"):
         assert mean_field.moments(name, mean_field.gain(name) ** 2)[1] == pytest.approx(1, rel=1e-9)
     assert math.isnan(mean_field.gain("tanh"))
+    assert mean_field.gain("leaky_relu", 0.2) == pytest.approx(math.sqrt(2 / 1.04), rel=1e-9)
+
+
+def test_no_gain_keeps_the_square_of_what_is_never_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(mean_field.ACTIVATIONS, "shifted", 2 + mean_field.z)
+    assert math.isnan(mean_field.gain("shifted"))
+
+
+def test_arrays_are_their_elements() -> None:
+    variances, means = np.array([[0.5], [2.0]]), np.array([-0.3, 0.0, 1.1])
+    found = mean_field.moments("relu6", variances, means)
+    for at in np.ndindex(2, 3):
+        alone = mean_field.moments("relu6", variances[at[0], 0], means[at[1]])
+        assert [each[at] for each in found] == pytest.approx([float(each) for each in alone])
+    cosines = np.array([[-1.0, 0.0], [0.4, 1.0]])
+    found_cosines = mean_field.similarity("gelu", cosines, 1.5, 0.2)
+    for at in np.ndindex(2, 2):
+        alone = mean_field.similarity("gelu", cosines[at], 1.5, 0.2)
+        assert found_cosines[at] == pytest.approx(float(alone))
+
+
+def test_similar_inputs_of_a_smooth_one_with_a_mean() -> None:
+    """Mehler's series against a sum over a grid of pairs."""
+    z = np.linspace(-8, 8, 801)
+    x, y = np.meshgrid(z, z)
+    rho, mean, deviation = 0.6, 0.4, 1.3
+    density = stats.multivariate_normal([0, 0], [[1, rho], [rho, 1]]).pdf(np.dstack([x, y]))
+    f = mean_field.evaluated("tanh", mean + deviation * z, 0.0)
+    expected = float(f @ density @ f) * (z[1] - z[0]) ** 2
+    assert mean_field.similarity("tanh", rho, deviation**2, mean) == pytest.approx(expected)
 
 
 def test_a_mean_moves_the_kink() -> None:

@@ -66,6 +66,41 @@ def test_a_sketch_of_what_has_no_place() -> None:
     assert np.isnan(Sketch().quantile(0.5)) and Sketch().rank_error == 0
 
 
+def test_where_nothing_is_finite_there_are_counts_alone() -> None:
+    odd = Sketch.of(np.array([np.nan, -np.inf, -np.inf]))
+    assert odd == Sketch(lost=2, undefined=1)
+    assert odd.merged(Sketch.of(np.array([np.inf]))) == Sketch(lost=2, undefined=2)
+    assert odd.merged(Sketch.of(np.array([0.5]))).plain()["lost"] == 2
+
+
+def test_no_more_bins_than_allowed_and_no_fewer_than_possible() -> None:
+    finest = Sketch.of(np.array([0.0, 1023.5]) * 2.0**-16)  # 1024 of the narrowest bins
+    assert (finest.level, len(finest.counts), finest.first) == (-16, 1024, 0)
+    coarser = Sketch.of(np.array([0.0, 1024.5]) * 2.0**-16)
+    assert (coarser.level, len(coarser.counts)) == (-15, 513)
+    assert finest.merged(coarser).level == -15
+
+
+def test_moments_of_one_value_of_none_and_as_json() -> None:
+    one = Moments.of(np.array([2.5]))
+    assert one == Moments(1, 2.5, 0.0)
+    assert np.isnan(one.variance)
+    assert Moments.of(np.array([])) == Moments()
+    assert one.merged(Moments()) == Moments().merged(one) == one
+    assert one.plain() == [1, 2.5, 0.0]
+    assert Moments(2, np.inf, np.nan).plain() == [2, "inf", "nan"]
+
+
+@pytest.mark.parametrize("count", [-1, 2.0, True, "3", None])
+def test_a_count_is_a_whole_number(count: Any) -> None:
+    with pytest.raises(ValueError, match="a count is a whole number"):
+        Moments.read([count, 0.0, 0.0])
+    with pytest.raises(ValueError, match="a count is a whole number"):
+        Sketch.read({**Sketch().plain(), "lost": count})
+    with pytest.raises(TypeError, match="level and first bin"):
+        Sketch.read({**Sketch().plain(), "level": 1.0})
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_moments_merge_to_those_of_all_values(seed: int) -> None:
     every = np.random.default_rng(seed).normal(1e6, 1, 5000)

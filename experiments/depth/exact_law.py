@@ -225,7 +225,7 @@ PICTURES = (
         caption="The last layer of the ReLU networks. The curve is its density, from the characteristic function of "
         "one layer to the power of the depth: no network is sampled for it. Bars are networks drawn layer by layer, "
         "crosses networks with real weights, with their standard errors.",
-        wrong="The bars would stand beside the curve, or be wider than it.",
+        wrong="If the density were another, the bars would stand beside the curve, or be wider than it.",
         alt="A lopsided bell curve, and bars and crosses that follow it.",
     ),
 )
