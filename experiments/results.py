@@ -145,7 +145,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(io.StringIO(text), dtype={"layer": str}, keep_default_na=False)
         for name in COLUMNS[3:]:
-            table[name] = pd.to_numeric(table[name].replace("", None))
+            table[name] = pd.to_numeric(table[name])
     except (ValueError, KeyError, pd.errors.ParserError) as error:
         raise ResultError(f"{path}: not a table of comparisons: {error}") from None
     if not text.endswith("\n") or table.empty:

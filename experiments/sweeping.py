@@ -193,7 +193,9 @@ def write(
     about = {"row": row, "command": command(row, grid, options.seed), "versions": versions()}
     files["settings.json"] = results.to_json(about | settings)
     for name, content in files.items():
-        results.replace_file(folder / name, content)
+        path = folder / name
+        if not (path.is_file() and path.read_bytes() == content):  # else the site would be out of date
+            results.replace_file(path, content)
     return found
 
 

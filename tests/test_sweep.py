@@ -66,6 +66,21 @@ def whole() -> dict[str, bytes]:
         return complete(Path(folder), workers=1)
 
 
+def test_a_cells_file_says_what_the_cell_is(tmp_path: Path) -> None:
+    cell = planned()[-1]
+    cells.save(tmp_path, drawn(cell, 1))
+    said = json.loads(cells.path_of(tmp_path, cell).read_text(encoding="utf-8"))
+    assert (said["row"], said["done"], said["jobs"]) == (ROW, 1, cell.jobs)
+    assert said["axes"] == {"law": "weights", "width": 30, "depth": 20} == dict(cell.axes)
+    assert set(said["expected"]) == {name for name, _ in cell.expected}
+    assert said["code"] == cells.code(ROW)
+
+
+def test_rows_that_can_be_swept_are_those_with_a_file_for_it() -> None:
+    assert {ROW, "depth/jacobian"} <= set(cells.sweepable())
+    assert "init/kaiming" not in cells.sweepable()
+
+
 class Shuffled(Executor):
     """Runs what it was given in a random order, and late: when a result is asked for."""
 
