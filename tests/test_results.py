@@ -155,9 +155,22 @@ def test_an_empty_number_is_none(folder: Path) -> None:
     cells = rows[0].split(",")
     cells[place] = ""
     path.write_text("\n".join([head, ",".join(cells), *rows[1:]]) + "\n", encoding="utf-8")
-    table = results.read(folder).table
+    found = results.read(folder)
+    table = found.table
+    assert (found.verdict["comparisons"], found.settings["row"]) == (len(table), "init/kaiming")
     assert np.isnan(table["standard_error"].iloc[0])
     assert table["standard_error"].dtype == float
+
+
+@pytest.mark.parametrize("name", results.COLUMNS[3:])
+def test_what_should_be_a_number_is_one(name: str, folder: Path) -> None:
+    path = folder / "table.csv"
+    head, first, *rows = path.read_text(encoding="utf-8").splitlines()
+    cells = first.split(",")
+    cells[head.split(",").index(name)] = "many"
+    path.write_text("\n".join([head, ",".join(cells), *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(ResultError, match="not a table of comparisons"):
+        results.read(folder)
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
