@@ -100,7 +100,7 @@ def owned(folder: Path) -> Iterator[None]:
 
     try:
         (folder / "cells").mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("w", encoding="utf-8") as lock:
+        with (folder / ".lock").open("a", encoding="utf-8") as lock:  # as old as it was
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a kill releases it
             for left in [
                 *folder.glob(f".*{results.SCRATCH}"),
@@ -194,7 +194,7 @@ def write(
     files["settings.json"] = results.to_json(about | settings)
     for name, content in files.items():
         path = folder / name
-        if not (path.is_file() and path.read_bytes() == content):  # else the site would be out of date
+        if not (path.is_file() and path.read_bytes() == content):  # or the site would be rebuilt
             results.replace_file(path, content)
     return found
 
