@@ -11,6 +11,12 @@ FIRST = /lab/tree/notebooks/init/kaiming.ipynb
 SOURCES = derivations docs experiments impl papers results
 SITE_SOURCES = $(shell find $(SOURCES) -name __pycache__ -prune -o -type f -print 2>/dev/null)
 
+# Where Python may not write bytecode, each of some hundred processes would compile torch and SymPy again: it is kept aside.
+ifneq ($(PYTHONDONTWRITEBYTECODE),)
+export PYTHONDONTWRITEBYTECODE =
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.cache/bytecode
+endif
+
 .PHONY: all test verify doubt fuzz kill mutants experiments site site-check pdf serve lab notebooks bench lint format check row clean distclean help
 .PHONY: _site _pytest _summary _wrong_steps
 .DELETE_ON_ERROR:
