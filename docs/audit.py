@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from docs.records import Missing
+from experiments.audit.audited import Audited
 from experiments.audit.page import PICTURE, curves
 from experiments.audit.report import beside, ends, headline, pair
 from experiments.audit.worked import worked
 from experiments.figures import render
+from experiments.settings import Unusable
 
 FOLDER = "results/audit"
 CODE = {  # a notebook's cells, in place of what the page shows
@@ -41,9 +44,17 @@ mine""",
 }
 
 
+def example() -> Audited:
+    """The worked example. Raises Missing if theory that it follows does not hold."""
+    try:
+        return worked()
+    except Unusable:
+        raise Missing("the worked example, whose theory does not hold: run `make verify`") from None
+
+
 def files() -> dict[str, bytes]:
-    """The curves of the worked example, and their numbers, by their place in the site."""
-    data = curves(worked())
+    """The curves of the worked example, and their numbers, by their place in the site. Raises Missing."""
+    data = curves(example())
     made = {f"{FOLDER}/{name}": content for name, content in render(PICTURE, data).items()}
     made = {name: content for name, content in made.items() if name.endswith(".svg")}
     return {**made, f"{FOLDER}/curves.csv": data.to_csv(index=False).encode()}
@@ -67,7 +78,7 @@ def _curves(up: str) -> str:
         f"![{PICTURE.alt}]({up}{FOLDER}/curves-{theme}.svg#only-{theme}){{ loading=lazy }}"
         for theme in ("light", "dark")
     )
-    found = worked()
+    found = example()
     return (
         f"{images}\n\n*The lesson's small network on {len(found.layers)} operations, "
         f"{found.draws} draws. Orange: as torch "
@@ -78,7 +89,7 @@ def _curves(up: str) -> str:
 
 
 def _causes(after: bool) -> str:
-    found = worked()
+    found = example()
     one = found.after if after and found.after else found
     lines = [f"**{headline(one)}**", ""]
     for f in one.findings:
@@ -97,7 +108,7 @@ def _layers(up: str) -> str:
         "| layer | operation | gain / needs | ratio | signal | gradient | cosine |",
         "| --- " * 7 + "|",
     ]
-    for x in worked().layers:
+    for x in example().layers:
         gain = f"{x.gain:.3g} / {x.needed_gain:.3g}" if x.weight else ""
         ratio = "" if x.kind == "input" else pair(x.ratio, x.ratio_error, x.ratio_predicted, x.how)
         rows.append(
@@ -114,6 +125,6 @@ def _beside(up: str) -> str:
 
     console = Console(width=110, no_color=True)
     with console.capture() as capture:
-        console.print(beside(worked(), everything=True))
+        console.print(beside(example(), everything=True))
     text = "\n".join(line.rstrip() for line in capture.get().splitlines())
     return f"```text\n{text.strip(chr(10))}\n```"

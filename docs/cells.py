@@ -17,7 +17,7 @@ from derivations import load
 from derivations.rows import ROOT, ROWS
 from docs import audit, printed, trials
 from docs.extension import DIRECTIVE, RULES, reference
-from docs.records import Missing, flush, proof, table, verdict, words
+from docs.records import Missing, flush, holding, proof, table, verdict, words
 
 Cell = Any
 HEAD = """from dataclasses import replace
@@ -109,9 +109,10 @@ def folded(title: str, body: str) -> str:
 def directive(row: str, name: str, argument: str) -> list[Cell]:
     """The cells of one directive; what a notebook has no cells for is expanded as on the page."""
     try:
-        if name in CELLS:
-            return list(CELLS[name](argument or row))
-        return list(prose(RULES[name](argument, "../")))
+        with holding():
+            if name in CELLS:
+                return list(CELLS[name](argument or row))
+            return list(prose(RULES[name](argument, "../")))
     except Missing as error:
         return [said(f"*(This part needs {error}.)*")]
 

@@ -13,7 +13,18 @@ from derivations.__main__ import show
 from derivations.record import verify_row
 from derivations.rows import ROOT, ROWS
 from docs import tested
-from docs.records import BADGES, COUNTS, badge, counts, indent, proof, table, verdict, words
+from docs.records import (
+    BADGES,
+    COUNTS,
+    badge,
+    counts,
+    indent,
+    outdated,
+    proof,
+    table,
+    verdict,
+    words,
+)
 from docs.summary import slowest
 
 
@@ -27,7 +38,7 @@ def trust(_: str, up: str) -> str:
     for row in ROWS:
         claims = [f"- {badge(e['status'])} {words(e['label'])}" for e in proof(row)["lines"]]
         found = verdict(row)
-        level = "measured" if found["agrees"] else badge("failed")
+        level = "measured" if found["agrees"] and not outdated(row) else badge("failed")
         claims.append(f"- {level}: {found['sentence']}")
         folded = indent("\n".join(claims))
         lines.append(f'\n??? note "{proof(row)["title"]}: every claim, and its level"\n{folded}')

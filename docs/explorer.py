@@ -13,10 +13,9 @@ from functools import cache
 from typing import Any
 from zlib import crc32
 
-from derivations.proof import DerivationError
 from derivations.rows import ROOT
 from docs import formulas, katex
-from docs.records import Missing, table
+from docs.records import holding, table
 
 FOLDER = "javascripts/explorer"
 FORMULAS = f"{FOLDER}/formulas.js"  # printed for each build
@@ -35,11 +34,8 @@ NO_SCRIPT = "Without JavaScript this picture stands still: one choice of setting
 @cache
 def script() -> str:
     """The formulas as JavaScript. Raises Missing if a derivation that they come from does not hold."""
-    try:
+    with holding():
         return formulas.script()
-    except DerivationError as error:
-        row = str(error).split()[0]
-        raise Missing(f"the derivation of {row}, which does not hold: run `make verify`") from None
 
 
 @cache

@@ -31,7 +31,19 @@ from docs import (
     sources,
     trials,
 )
-from docs.records import Missing, badge, figure, flush, indent, proof, settings, verdict, words
+from docs.records import (
+    Missing,
+    badge,
+    figure,
+    flush,
+    holding,
+    indent,
+    outdated,
+    proof,
+    settings,
+    verdict,
+    words,
+)
 from docs.symbols import anchor
 
 DIRECTIVE = re.compile(r"^<!-- ([\w-]+)(?:: (.+?))? -->$", re.MULTILINE)
@@ -50,7 +62,8 @@ def expand(markdown: str, page: str) -> str:
                 f"{page}: unknown directive {match[0]!r}; there are {', '.join(RULES)}"
             )
         try:
-            return RULES[name](argument, "../" * page.count("/"))
+            with holding():
+                return RULES[name](argument, "../" * page.count("/"))
         except Missing as error:
             return f'!!! danger "Not verified or not measured"\n    This part needs {error}.'
 
@@ -135,6 +148,11 @@ def _picture(argument: str, up: str) -> str:
     return figure(f"{up}results/{row}", found[0])
 
 
+OUTDATED = (
+    "Derivation, code, paper or libraries changed since this was measured: run `make experiments`."
+)
+
+
 def _experiment(row: str, up: str) -> str:
     found = verdict(row)
     command = settings(row)["command"]
@@ -142,6 +160,8 @@ def _experiment(row: str, up: str) -> str:
     parts = [
         f'!!! {kind} "{word}"\n    {found["sentence"]}\n\n    {found["sensitivity"]["sentence"]}'
     ]
+    if outdated(row):
+        parts.insert(0, f'!!! danger "Measured with other code"\n    {OUTDATED}')
     parts += [figure(f"{up}results/{row}", each) for each in found["figures"][1:]]
     parts.append(_table(f"{row} table.csv all", up))
     parts.append(_seen_and_unseen(row, found["blind"], up))

@@ -6,7 +6,7 @@ import html
 
 from derivations.rows import CHAPTERS, ROWS
 from docs.maps import LESSON
-from docs.records import Missing, proof, verdict
+from docs.records import Missing, outdated, proof, verdict
 
 NAMES = {"tensors": "Tensors", "init": "Initialisation", "backprop": "Backpropagation"}
 NAMES |= {"depth": "Depth", "transformers": "Transformers"}
@@ -67,6 +67,8 @@ def _derived(row: str) -> tuple[str, bool, str]:
 def _measured(row: str) -> tuple[str, bool, str]:
     try:
         found = verdict(row)
+        if outdated(row):
+            return "e", False, "measured with other code"
     except Missing:
         return "e", False, "not measured yet"
     well = bool(found["agrees"])

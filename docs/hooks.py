@@ -51,9 +51,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(file)
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=changes))
-    for name, data in audit.files().items():
-        files.append(File.generated(config, name, content=data))
-    with suppress(Missing):  # then the pages say so
+    with suppress(Missing):  # then the page says so
+        for name, data in audit.files().items():
+            files.append(File.generated(config, name, content=data))
+    with suppress(Missing):
         files.append(File.generated(config, explorer.FORMULAS, content=explorer.script()))
     for row in ROWS:
         for folder, target in (("experiments", "results"), ("sweeps", "results/sweeps")):

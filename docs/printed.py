@@ -20,7 +20,7 @@ from mkdocs.exceptions import PluginError
 
 from derivations import load
 from derivations.rows import ROOT, Refusal, find_row
-from docs.records import Missing
+from docs.records import Missing, holding
 
 INLINE = re.compile(r"<!-- (value|quoted): (.+?) -->")
 OTHER_ROW = re.compile(r"^(\w+/\w+): ")
@@ -51,9 +51,10 @@ def fill(markdown: str, page: str) -> str:
 
     def printed(match: re.Match[str]) -> str:
         try:
-            return quoted(match[2]) if match[1] == "quoted" else value(match[2], row)
+            with holding():
+                return quoted(match[2]) if match[1] == "quoted" else value(match[2], row)
         except Missing:
-            return "(not measured yet)"
+            return "(not verified or not measured)"
         except (Refusal, ValueError, KeyError, TypeError, SyntaxError, ArithmeticError) as error:
             raise PluginError(f"{page}: {match[0]} cannot be printed: {error}") from None
 

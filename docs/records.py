@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from derivations.proof import DerivationError
 from derivations.record import is_record, read_record
 from derivations.rows import ROOT
 from experiments import results
+from experiments.fingerprint import fingerprint
 
 COUNTS = ROOT / "docs" / "counts"
 BADGES = {
@@ -22,6 +27,16 @@ BADGES = {
 
 class Missing(ValueError):
     """A result that is not there, or is damaged: which, and the command that makes it."""
+
+
+@contextmanager
+def holding() -> Iterator[None]:
+    """Raise Missing in place of a DerivationError: what is shown needs a derivation that does not hold."""
+    try:
+        yield
+    except DerivationError as error:
+        row = str(error).split()[0]
+        raise Missing(f"the derivation of {row}, which does not hold: run `make verify`") from None
 
 
 def proof(row: str) -> dict[str, Any]:
@@ -41,6 +56,13 @@ def verdict(row: str) -> dict[str, Any]:
 def settings(row: str) -> dict[str, Any]:
     """What the experiment of a row was run with. Raises Missing."""
     return _result(row, "settings.json")
+
+
+@cache
+def outdated(row: str) -> bool:
+    """Was the row measured with other code, other papers or other libraries than today's? Raises Missing."""
+    found = settings(row)
+    return bool(found["fingerprint"] != fingerprint(row, found["settings"]))
 
 
 def _result(row: str, name: str) -> dict[str, Any]:

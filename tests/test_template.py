@@ -130,7 +130,7 @@ def test_a_number_that_was_not_measured_yet_says_so(
 ) -> None:
     monkeypatch.setattr(printed, "ROOT", tmp_path)
     inline = '<!-- value: cell("fields.csv", "measured") | .2f -->'
-    assert printed.fill(inline, PAGE) == "(not measured yet)"
+    assert printed.fill(inline, PAGE) == "(not verified or not measured)"
 
 
 def test_places_in_papers_are_listed() -> None:
