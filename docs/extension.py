@@ -148,20 +148,16 @@ def _picture(argument: str, up: str) -> str:
     return figure(f"{up}results/{row}", found[0])
 
 
-OUTDATED = (
-    "Derivation, code, paper or libraries changed since this was measured: run `make experiments`."
-)
-
-
 def _experiment(row: str, up: str) -> str:
     found = verdict(row)
     command = settings(row)["command"]
-    kind, word = ("success", "Agrees") if found["agrees"] else ("danger", "DISAGREES")
-    parts = [
-        f'!!! {kind} "{word}"\n    {found["sentence"]}\n\n    {found["sensitivity"]["sentence"]}'
-    ]
+    said = f"{found['sentence']}\n\n{found['sensitivity']['sentence']}"
     if outdated(row):
-        parts.insert(0, f'!!! danger "Measured with other code"\n    {OUTDATED}')
+        kind, word = "danger", "Measured with other code"
+        said = f"Something changed since: run `make experiments`. What was found then: {said}"
+    else:
+        kind, word = ("success", "Agrees") if found["agrees"] else ("danger", "DISAGREES")
+    parts = [f'!!! {kind} "{word}"\n{indent(said)}']
     parts += [figure(f"{up}results/{row}", each) for each in found["figures"][1:]]
     parts.append(_table(f"{row} table.csv all", up))
     parts.append(_seen_and_unseen(row, found["blind"], up))
