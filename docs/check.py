@@ -43,8 +43,9 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
 def browser_path() -> str | None:
-    """Debian's Chromium, or whatever goes by its name."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    """Debian's Chromium, or a browser that is nearly the same; None if there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
