@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from derivations.rows import ROOT
-from experiments import command, fingerprint, results, runner
+from experiments import command, results, runner
 from experiments.init.kaiming import Settings
 
 KAIMING = str(ROOT / "experiments" / "init" / "kaiming.py")
@@ -21,32 +21,6 @@ SETTINGS = Settings(depth=3, width=50, networks=8, rivals=2, draws=3)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing is most of the time of a small run."""
     monkeypatch.setattr(runner, "render", lambda *_: {})
-
-
-def test_a_fingerprint_covers_all_that_a_result_depends_on() -> None:
-    found = {path.relative_to(ROOT).as_posix() for path in fingerprint.sources("init/kaiming")}
-    assert {
-        "experiments/init/kaiming.py",
-        "experiments/passes.py",
-        "experiments/statistics.py",
-        "experiments/runner.py",
-        "derivations/init/kaiming.py",
-        "derivations/init/xavier.py",
-        "impl/init/kaiming.py",
-        "papers/he2015.md",
-    } <= found
-    assert "experiments/init/xavier.py" not in found
-
-
-def test_a_fingerprint_changes_with_settings_and_sources(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    before = fingerprint.fingerprint("init/kaiming", {"depth": 50})
-    assert before == fingerprint.fingerprint("init/kaiming", {"depth": 50})
-    assert before != fingerprint.fingerprint("init/kaiming", {"depth": 51})
-    extra = ROOT / "experiments" / "command.py"
-    monkeypatch.setattr(fingerprint, "sources", lambda row: [extra])
-    assert before != fingerprint.fingerprint("init/kaiming", {"depth": 50})
 
 
 def exit_status(*argv: str) -> int:
