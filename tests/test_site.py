@@ -81,6 +81,14 @@ def test_pages_have_their_headings_in_order_and_typeset_math(site: Path) -> None
         assert re.search(r'class="badge (ok">proved|part">n ≤ 3)', page)
 
 
+def test_nothing_but_the_site_is_in_it(site: Path) -> None:
+    """Python writes bytecode beside what it imports, our extensions of the site's builder too."""
+    kinds = {path.suffix for path in site.rglob("*") if path.is_file()}
+    assert not kinds & {".pyc", ".mjs", ".lock", ".tmp", ".part"}
+    python = {p.relative_to(site).parts[0] for p in site.rglob("*.py")}
+    assert python == {"source"}  # as text, where links to lines lead
+
+
 def test_no_page_asks_another_origin_for_anything(site: Path) -> None:
     loads = re.compile(r'<(?:script|link|img|iframe)[^>]*?(?:src|href)="((?:https?:)?//[^"]+)"')
     for path in site.rglob("*.html"):
