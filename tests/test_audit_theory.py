@@ -115,6 +115,20 @@ def test_every_activation_is_near_its_mean_field(name: str) -> None:
         assert x.alike_predicted == pytest.approx(x.alike, abs=0.04)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_slope_drawn_for_every_number_counts_by_its_mean_square(training: bool) -> None:
+    """In training E[a²] = 0.27 for a slope between 0 and 0.9; else a = 0.45."""
+
+    def make() -> nn.Module:
+        layers = [x for _ in range(3) for x in (nn.Linear(256, 256), nn.RReLU(0.0, 0.9))]
+        return nn.Sequential(*layers).train(training)
+
+    found = audit(make, normal(64, 256), draws=12)
+    for x in (x for x in found.layers if x.kind == "rrelu"):
+        assert x.ratio_predicted == pytest.approx(0.635 if training else 0.60125, rel=1e-3)
+        assert abs(x.ratio - x.ratio_predicted) < 4 * x.ratio_error
+
+
 def images(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), *layers, nn.Conv2d(32, 32, 1))
 

@@ -6,6 +6,7 @@ obstacle. ``impl.init._symbolic`` does without an input, where the model lets it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -286,7 +287,10 @@ def weights_of(kind: str, parameters: Iterable[Tensor]) -> tuple[Tensor, ...]:
 
 
 def slope_of(kind: str, args: Any, kwargs: dict[str, Any]) -> float:
-    """The negative slope of a rectifier; 0 for all else. A learned one is taken at its mean."""
+    """The negative slope of a rectifier; 0 for all else. A learned one is taken at its mean.
+
+    One that is drawn anew for every number (RReLU in training) at its root mean square, which second moments have.
+    """
     if kind == "leaky_relu":
         found = args[1] if len(args) > 1 else kwargs.get("negative_slope", 0.01)
         return float(found)
@@ -294,8 +298,16 @@ def slope_of(kind: str, args: Any, kwargs: dict[str, Any]) -> float:
         weight = args[1] if len(args) > 1 else kwargs["weight"]
         return float(weight.detach().double().mean())
     if kind == "rrelu":
-        return 11 / 48  # the mean of torch's 1/8 and 1/3
+        given = dict(zip(("lower", "upper", "training"), args[1:4], strict=False))
+        return random_slope(**{"lower": 1 / 8, "upper": 1 / 3, "training": False} | kwargs | given)
     return 0.0
+
+
+def random_slope(lower: float, upper: float, training: bool, **_: Any) -> float:
+    """The slope of RReLU: halfway between its bounds; in training, where it is drawn anew, its root mean square."""
+    if training:
+        return math.sqrt((lower**2 + lower * upper + upper**2) / 3)
+    return (lower + upper) / 2
 
 
 def recorded(model: nn.Module, inputs: Sequence[Any]) -> list[Node]:

@@ -9,7 +9,16 @@ from typing import Any
 from torch import fx, nn
 from torch.utils._pytree import tree_leaves
 
-from impl.init._graph import ATTENDS, SPELLINGS, Node, kind_of, slope_of, weights_of, whole_kind
+from impl.init._graph import (
+    ATTENDS,
+    SPELLINGS,
+    Node,
+    kind_of,
+    random_slope,
+    slope_of,
+    weights_of,
+    whole_kind,
+)
 
 USES: tuple[str, ...] = ()  # it computes nothing
 
@@ -81,6 +90,8 @@ def _weights(kind: str, module: Any) -> tuple[Any, ...]:
 def _slope(kind: str, module: Any) -> float:
     if kind == "leaky_relu":
         return float(module.negative_slope)
+    if kind == "rrelu":
+        return random_slope(module.lower, module.upper, module.training)
     return slope_of(kind, (None, getattr(module, "weight", None)), {})
 
 

@@ -119,6 +119,20 @@ def test_modules_that_are_written_out_are_known_by_their_name() -> None:
         assert whole_kind(module) is None
 
 
+@pytest.mark.parametrize("constant", [False, True])
+def test_weights_get_their_gradient_unless_they_are_constant(constant: bool) -> None:
+    class Ours(Recorder):
+        constant_weights = constant
+
+    model, x = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), ROW.clone()
+    x.requires_grad_()
+    with Ours(model) as record:
+        record.start(x)
+        model(x).sum().backward()
+    assert x.grad is not None
+    assert (model[2].weight.grad is None) is constant
+
+
 def test_the_slopes_of_rectifiers() -> None:
     weight = torch.tensor([0.1, 0.3], requires_grad=True)
     assert slope_of("leaky_relu", (ROW,), {}) == 0.01  # torch's default
@@ -126,7 +140,14 @@ def test_the_slopes_of_rectifiers() -> None:
     assert slope_of("leaky_relu", (ROW,), {"negative_slope": 0.3}) == 0.3
     assert slope_of("prelu", (ROW, weight), {}) == pytest.approx(0.2)
     assert slope_of("prelu", (ROW,), {"weight": weight}) == pytest.approx(0.2)
-    assert slope_of("rrelu", (ROW,), {}) == pytest.approx((1 / 8 + 1 / 3) / 2)
+    assert slope_of("rrelu", (ROW,), {}) == pytest.approx((1 / 8 + 1 / 3) / 2)  # torch's defaults
+    assert slope_of("rrelu", (ROW, 0.1, 0.5), {}) == pytest.approx(0.3)
+    assert slope_of("rrelu", (ROW, 0.1), {"upper": 0.3}) == pytest.approx(0.2)
+    drawn = slope_of(
+        "rrelu", (ROW,), {"lower": 0.0, "upper": 0.9, "training": True, "inplace": True}
+    )
+    assert drawn**2 == pytest.approx(0.27)  # E[a²], for a uniform between 0 and 0.9
+    assert slope_of("rrelu", (ROW, 0.4, 0.4, True), {}) == pytest.approx(0.4)
     assert slope_of("relu", (ROW, 0.5), {}) == 0
 
 
@@ -332,7 +353,10 @@ def test_a_module_is_the_same_traced_as_run(module: nn.Module, x: Tensor, kind: 
         assert (ours.module, ours.slope) == (run.module, run.slope)
 
 
-@pytest.mark.parametrize("module", [nn.Linear(4, 4), nn.PReLU(), nn.LayerNorm(4), nn.RReLU()])
+@pytest.mark.parametrize(
+    "module",
+    [nn.Linear(4, 4), nn.PReLU(), nn.LayerNorm(4), nn.RReLU(), nn.RReLU(0.1, 0.5)],
+)
 def test_a_module_has_the_same_parameters_traced_as_run(module: nn.Module) -> None:
     model = nn.Sequential(nn.Sequential(module), nn.ReLU())
     assert traced(model) == recorded(model, [ROW])
