@@ -43,8 +43,8 @@ def draw(figure: Figure, data: pd.DataFrame) -> None:
             position += 1
         colour = "C0" if race["ratio"] < 1 else "C1"
         axes.vlines(1, position - 0.2, position + 0.2, color="C1", linewidth=0.8)
-        range_of_it = [race["low"], race["high"]]
-        axes.plot(range_of_it, [position] * 2, color=colour, linewidth=2.5, alpha=0.5)
+        quartiles = [race["low"], race["high"]]
+        axes.plot(quartiles, [position] * 2, color=colour, linewidth=2.5, alpha=0.5)
         axes.plot(race["ratio"], position, "o", color=colour, markersize=5)
         peer = race["peer"].partition(",")[0].removesuffix(" and a loop over layers")
         _say(axes, f"{race['name']}; {peer}", position, fontsize=7.5)

@@ -45,11 +45,11 @@ mine""",
 
 
 def example() -> Audited:
-    """The worked example. Raises Missing if theory that it follows does not hold."""
+    """The worked example. Raises Missing if it is refused, as where theory that it follows does not hold."""
     try:
         return worked()
-    except Unusable:
-        raise Missing("the worked example, whose theory does not hold: run `make verify`") from None
+    except Unusable as error:
+        raise Missing(f"the worked example, which is refused: {error}") from None
 
 
 def files() -> dict[str, bytes]:

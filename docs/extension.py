@@ -33,6 +33,7 @@ from docs import (
 )
 from docs.records import (
     Missing,
+    agreement,
     badge,
     figure,
     flush,
@@ -151,13 +152,7 @@ def _picture(argument: str, up: str) -> str:
 def _experiment(row: str, up: str) -> str:
     found = verdict(row)
     command = settings(row)["command"]
-    said = f"{found['sentence']}\n\n{found['sensitivity']['sentence']}"
-    if outdated(row):
-        kind, word = "danger", "Measured with other code"
-        said = f"Something changed since: run `make experiments`. What was found then: {said}"
-    else:
-        kind, word = ("success", "Agrees") if found["agrees"] else ("danger", "DISAGREES")
-    parts = [f'!!! {kind} "{word}"\n{indent(said)}']
+    parts = [agreement(found, old=outdated(row))]
     parts += [figure(f"{up}results/{row}", each) for each in found["figures"][1:]]
     parts.append(_table(f"{row} table.csv all", up))
     parts.append(_seen_and_unseen(row, found["blind"], up))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import html
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -99,11 +99,11 @@ def _columns() -> list[list[str]]:
         order = columns if sweep % 2 == 0 else columns[::-1]
         for fixed, column in pairwise(order):
             place = {row: at / len(fixed) for at, row in enumerate(fixed)}
-            column.sort(key=lambda row, place=place: _mean_place(row, place))  # type: ignore[misc]
+            column.sort(key=partial(_mean_place, place))
     return [columns[0] + alone, *columns[1:]]
 
 
-def _mean_place(row: str, place: dict[str, float]) -> float:
+def _mean_place(place: dict[str, float], row: str) -> float:
     lines = _lines()
     found = [place[other] for other in (*lines.pred[row], *lines.succ[row]) if other in place]
     return sum(found) / len(found) if found else 1.0

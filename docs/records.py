@@ -35,7 +35,7 @@ def holding() -> Iterator[None]:
     try:
         yield
     except DerivationError as error:
-        row = str(error).split()[0]
+        row = str(error).split()[0].rstrip(":")
         raise Missing(f"the derivation of {row}, which does not hold: run `make verify`") from None
 
 
@@ -110,6 +110,17 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def agreement(found: dict[str, Any], *, old: bool) -> str:
+    """The verdict of a result in a box: green where all agrees, and nothing has changed since it was measured."""
+    said = f"{found['sentence']}\n\n{found['sensitivity']['sentence']}"
+    if old:
+        kind, word = "danger", "Measured with other code"
+        said = f"Something changed since: run `make experiments`. What was found then: {said}"
+    else:
+        kind, word = ("success", "Agrees") if found["agrees"] else ("danger", "DISAGREES")
+    return f'!!! {kind} "{word}"\n{indent(said)}'
 
 
 def figure(folder: str, found: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from derivations.rows import ROOT
-from docs.records import COUNTS, Missing, counts, figure, indent, table
-from experiments import results
+from docs.records import COUNTS, Missing, agreement, counts, figure, table
+from experiments import cells, results
 
 LARGE = (10**9, 10**4)  # networks and layers
 CORES = (64, 1024)
@@ -16,12 +16,11 @@ def sweep(row: str, up: str) -> str:
     folder = ROOT / "results" / "sweeps" / row
     try:
         found = results.read_json(folder / "verdict.json", results.NEEDED["verdict.json"])
-        settings = results.read_json(folder / "settings.json", {"command": str})
+        settings = results.read_json(folder / "settings.json", {"command": str, "code": str})
     except results.ResultError:
         raise Missing(f"a sweep: run `python -m experiments sweep {row}`") from None
-    kind, word = ("success", "Agrees") if found["agrees"] else ("danger", "DISAGREES")
-    said = f"{found['sentence']}\n\n{found['sensitivity']['sentence']}"
-    parts = [f'!!! {kind} "{word}"\n{indent(said)}', f"```sh\n{settings['command']}\n```"]
+    box = agreement(found, old=settings["code"] != cells.code(row))
+    parts = [box, f"```sh\n{settings['command']}\n```"]
     return "\n\n".join(
         [*parts, *(figure(f"{up}results/sweeps/{row}", each) for each in found["figures"])]
     )

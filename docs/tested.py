@@ -18,7 +18,7 @@ MACHINERY = {
     "impl/rules.py": ("test_rules_of_the_game",),
     "impl/init/fans.py": ("init/test_impl_fans", "init/test_fans"),
     "impl/init/_graph.py": ("init/test_graph", "init/test_apply"),
-    "impl/init/_symbolic.py": ("init/test_graph", "init/test_apply"),
+    "impl/init/_symbolic.py": ("init/test_symbolic", "init/test_apply"),
     "derivations/algebra.py": (*ROADS, "test_sceptic", "test_proof"),
     "derivations/cumulative.py": ("test_vectorised", "test_distributions"),
     "derivations/domains.py": ("test_domains", *ROADS, "test_sceptic"),

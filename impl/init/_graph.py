@@ -298,12 +298,13 @@ def slope_of(kind: str, args: Any, kwargs: dict[str, Any]) -> float:
         weight = args[1] if len(args) > 1 else kwargs["weight"]
         return float(weight.detach().double().mean())
     if kind == "rrelu":
-        given = dict(zip(("lower", "upper", "training"), args[1:4], strict=False))
-        return random_slope(**{"lower": 1 / 8, "upper": 1 / 3, "training": False} | kwargs | given)
+        usual = {"lower": 1 / 8, "upper": 1 / 3, "training": False}
+        given = dict(zip(usual, args[1:4], strict=False)) | kwargs
+        return random_slope(**{name: given.get(name, value) for name, value in usual.items()})
     return 0.0
 
 
-def random_slope(lower: float, upper: float, training: bool, **_: Any) -> float:
+def random_slope(lower: float, upper: float, training: bool) -> float:
     """The slope of RReLU: halfway between its bounds; in training, where it is drawn anew, its root mean square."""
     if training:
         return math.sqrt((lower**2 + lower * upper + upper**2) / 3)
