@@ -17,7 +17,7 @@ ROADS = ("test_values", "test_laws", "test_points", "test_algebra")
 MACHINERY = {
     "impl/rules.py": ("test_rules_of_the_game",),
     "impl/init/fans.py": ("init/test_impl_fans", "init/test_fans"),
-    "impl/init/_graph.py": ("init/test_graph", "init/test_apply"),
+    "impl/init/_graph.py": ("init/test_graph", "init/test_symbolic", "init/test_apply"),
     "impl/init/_symbolic.py": ("init/test_symbolic", "init/test_apply"),
     "derivations/algebra.py": (*ROADS, "test_sceptic", "test_proof"),
     "derivations/cumulative.py": ("test_vectorised", "test_distributions"),

@@ -47,6 +47,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "a normal number of the other sign has the same law",
     ),
     ("experiments/law_passes.py", r"default=1", "where no layer is kept, one is drawn in vain"),
+    ("impl/init/_graph.py", r"'hardtanh' and .*-> .*args\[2:3\]", "torch hands both on by name"),
     ("impl/init/_graph.py", r"observe\(node, None, None", "an input is made by no call"),
     ("impl/", r"FAN_IN", "modes are read in lower case"),
     ("impl/tensors/subscripts.py", r"XX, XX", "an X is a letter anyway"),

@@ -92,3 +92,22 @@ def test_attention_is_traced_with_its_matrices_if_they_are_of_one_size() -> None
     assert node.weights == ("a.in_proj_weight", "a.out_proj.weight")
     model = of(lambda m, x: m.a(x, x, x)[0], a=nn.MultiheadAttention(4, 2, kdim=3))
     assert traced(model)[1].weights == ()
+
+
+# As it is run, and as it is traced
+
+
+def test_a_bias_is_no_weight_of_a_layer_whose_matrix_is_computed() -> None:
+    model = of(
+        lambda m, x: functional.linear(x, m.a.weight / 2, m.a.bias) * m.a.bias, a=nn.Linear(4, 4)
+    )
+    for nodes in (recorded(model, [ROW]), traced(model)):
+        weights = {node.kind: node.weights for node in nodes if node.inputs}
+        assert (weights["linear"], weights["mul"]) == ((), ("a.bias",))
+
+
+def test_a_leaky_rectifier_keeps_its_slope() -> None:
+    model = nn.Sequential(nn.LeakyReLU(0.3), nn.PReLU(init=0.4), nn.ReLU())
+    for nodes in (recorded(model, [ROW]), traced(model)):
+        assert kinds(nodes) == ["input", "leaky_relu", "prelu", "relu"]
+        assert [n.slope for n in nodes] == pytest.approx([0, 0.3, 0.4, 0])
